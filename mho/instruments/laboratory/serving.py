@@ -1,9 +1,10 @@
 """The simulated instruments on TCP sockets of this computer, for VISA programs that do not use `@mho`.
 
 Each behaves like a real instrument on its raw socket: messages and replies end with a line feed, without END, serial
-poll or device clear. Like many real ones it serves one client at a time and disconnects another at once. Only the
-loopback interface is used, as there is no authentication. An NI DAQ is not served: it is reached by calls of NI's
-library, not by messages.
+poll or device clear. A script that goes on lets the others answer, and ends when its client hangs up or sends
+``abort``. Like many real ones it serves one client at a time and disconnects another at once. Only the loopback
+interface is used, as there is no authentication. An NI DAQ is not served: it is reached by calls of NI's library, not
+by messages.
 
 A bench file with these sockets as addresses is written too: drivers, checks and tests use it like a real bench's.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
+import select
 import selectors
 import signal
 import socket
@@ -36,6 +38,7 @@ DEFAULT_PORT = 5025  # port of the first instrument: the usual one for SCPI
 CHUNK = 1 << 16
 AT_ONCE = 100  # chunks of input in a row: a client that never pauses must not keep the server from ending
 PATIENCE = 10.0  # s that a client may take to accept a reply
+ABORT = re.compile(rb"^[ \t]*abort[ \t\r]*\n", re.MULTILINE)
 
 
 class Endpoint(NamedTuple):
@@ -49,6 +52,31 @@ class Endpoint(NamedTuple):
     def address(self) -> str:
         """VISA resource name of the socket."""
         return f"TCPIP0::{self.host}::{self.port}::SOCKET"
+
+
+class Turn:
+    """Whose message is carried out: threads have it one by one, in the order in which they ask."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked = self._done = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            mine = self._asked
+            self._asked += 1
+            while self._done != mine:
+                self._changed.wait()
+
+    def __exit__(self, *ended: object) -> None:
+        with self._changed:
+            self._done += 1
+            self._changed.notify_all()
+
+    def pass_on(self) -> None:
+        """Let those who wait go first, and take it back."""
+        self.__exit__()
+        self.__enter__()
 
 
 class Server:
@@ -65,7 +93,7 @@ class Server:
 
     def __init__(self, rack: Rack, port_base: int = DEFAULT_PORT) -> None:
         self._rack = rack  # whose instruments refer to its wires weakly
-        turn = threading.Lock()  # all share one clock and one chip: messages are carried out one by one
+        turn = Turn()  # all share one clock and one chip: messages are carried out one by one
         counted: dict[str, Traffic] = getattr(rack, "traffic", {})
         with ExitStack() as opened:
             self._lines = []
@@ -111,13 +139,14 @@ class _Line(threading.Thread):
     """One instrument's socket and the thread that serves it."""
 
     def __init__(
-        self, endpoint: Endpoint, device: Device, listener: socket.socket, turn: threading.Lock,
+        self, endpoint: Endpoint, device: Device, listener: socket.socket, turn: Turn,
         traffic: Traffic,
     ) -> None:  # fmt: skip
         super().__init__(name=f"serving {endpoint.resource}", daemon=True)
         self.endpoint = endpoint
         self._device, self._listener, self._turn, self._traffic = device, listener, turn, traffic
         self._wake, self._woken = socket.socketpair()
+        self._client: socket.socket | None = None
 
     def stop(self) -> None:
         """Ask the thread to end."""
@@ -127,6 +156,8 @@ class _Line(threading.Thread):
     def run(self) -> None:
         """Accept clients and answer them until told to stop."""
         self._device.stream = True
+        if hasattr(self._device, "pause"):
+            self._device.pause = self._pause
         with self._wake, self._woken, self._listener, selectors.DefaultSelector() as ready:
             ready.register(self._woken, selectors.EVENT_READ)
             ready.register(self._listener, selectors.EVENT_READ)
@@ -148,6 +179,23 @@ class _Line(threading.Thread):
             finally:
                 if client is not None:
                     self._hang_up(client)
+
+    def _pause(self) -> None:
+        """Let the other instruments answer while this one is at a script, and end it if its client or the server does."""
+        self._turn.pass_on()
+        asking = [one for one in (self._woken, self._client) if one is not None]
+        ready = select.select(asking, [], [], 0)[0]
+        if self._woken in ready or (self._client in ready and self._gives_up(self._client)):
+            self._device.abort()  # type: ignore[attr-defined]  # as has what has `pause`
+
+    @staticmethod
+    def _gives_up(client: socket.socket | None) -> bool:
+        """Return whether a client has hung up or sent ``abort``; what it has sent stays to be received."""
+        try:
+            data = client.recv(CHUNK, socket.MSG_PEEK) if client is not None else b""
+        except OSError:
+            return True
+        return not data or ABORT.search(data) is not None
 
     def _accept(self, *, busy: bool) -> socket.socket | None:
         """Accept the waiting client, unless there is one already."""
@@ -179,6 +227,7 @@ class _Line(threading.Thread):
 
     def _answer(self, client: socket.socket) -> bool:
         """Pass on the client's messages and the instrument's replies; return whether the client is still connected."""
+        self._client = client
         try:
             data = client.recv(CHUNK)
             if not data:

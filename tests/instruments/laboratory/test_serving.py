@@ -28,6 +28,7 @@ from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Endpoint, Server, serve_bench
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley2636b import SimulatedKeithley2636B
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, Setting, command
 from mho.instruments.simulated.scpi.parameters import BlockParameter, Numeric
 
@@ -354,3 +355,51 @@ def test_making_safe_over_a_socket_whose_other_end_has_gone_ends_with_an_error()
     with pytest.raises(InstrumentError):
         driver.make_safe()
     driver.close()
+
+
+# --- scripts that do not end ---
+
+
+@pytest.fixture
+def scripted(monkeypatch) -> Iterator[Server]:
+    """Serve a 2636B, whose scripts have a budget that they cannot use up, and a meter."""
+    monkeypatch.setattr("mho.instruments.simulated.tsp.lua.INSTRUCTIONS", 10**13)
+    clock, rng = VirtualClock(), np.random.default_rng(0)
+    devices = {NAMES[0]: SimulatedKeithley2636B(clock, rng, {}), NAMES[1]: Meter(clock, rng)}
+    with Server(SimpleNamespace(clock=clock, devices=devices, traffic={}), 0) as serving:
+        yield serving
+
+
+def begun(server: Server) -> socket.socket:
+    """Begin a script that does not end, and return its client."""
+    device = server._lines[0]._device
+    client = raw(server.endpoints[0])
+    client.settimeout(60)
+    client.sendall(b"print('runs') while true do end\n")
+    eventually(lambda: bool(device._output))
+    return client
+
+
+def test_others_answer_while_a_script_goes_on_and_abort_ends_it(scripted):
+    with begun(scripted) as client, raw(scripted.endpoints[1]) as other:
+        other.settimeout(60)
+        for number in range(5):
+            assert ask(other, b"LEV %d;LEV?\n" % number) == b"%.6E\n" % number
+        client.sendall(b"abort\n")
+        assert client.recv(100) == b"runs\n"
+        assert ask(client, b"print(errorqueue.next())\n").startswith(
+            b"-2.86000e+02\tTSP Runtime error: the script was aborted"
+        )
+
+
+def test_hanging_up_ends_a_script_and_the_next_client_is_served(scripted):
+    begun(scripted).close()
+    with raw(scripted.endpoints[0]) as client:
+        client.settimeout(60)
+        assert ask(client, b"print(errorqueue.count)\n") == b"1.00000e+00\n"
+
+
+def test_closing_the_server_ends_a_script(scripted):
+    with begun(scripted):
+        scripted.close()
+    assert not any(line.is_alive() for line in scripted._lines)

@@ -96,9 +96,13 @@ def test_closing_the_last_session_ends_it_and_closing_another_does_not(manager):
 def test_control_c_ends_it_whatever_the_script_catches(manager, loop):
     endless = opened(manager, ENDLESS)
     interrupting = threading.Timer(0.2, _thread.interrupt_main)
-    with pytest.raises(KeyboardInterrupt):
+
+    def interrupted() -> None:
         interrupting.start()
         endless.write(loop)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     interrupting.join()
     assert endless.query("print(1)") == "1.00000e+00"
 
