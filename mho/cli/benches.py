@@ -17,7 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis import reports
+from mho.cli.bench_report import print_report
 from mho.cli.exit_codes import UNFINISHED
+from mho.cli.new_bench import new
 from mho.cli.options import AsJson, BenchArgument, BenchArguments, Force, Runs
 from mho.cli.terminal.sentences import say
 from mho.cli.terminal.terminal import Terminal, plain_table
@@ -84,33 +86,10 @@ def defects(
         say(f"{to}: {len(whole.defects)} defects of chip {whole.chip}, {new} of them new", err=as_json)
 
 
-STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
-
-
-def print_report(report: checks.BenchReport, console: Console) -> None:
-    """Print a report as a table, and whether the bench may be used."""
-    table = Table(
-        "", "checked", "", "found", "what to do", title=f"bench {report.bench}", title_justify="left"
-    )
-    subject = ""
-    for finding in report.findings:
-        if finding.subject != subject and subject:
-            table.add_section()
-        table.add_row(
-            finding.subject if finding.subject != subject else "", finding.what,
-            Text(finding.verdict, STYLES[finding.verdict]), Text(finding.detail), Text(finding.advice),
-        )  # fmt: skip
-        subject = finding.subject
-    console.print(table)
-    wrong = sum(finding.verdict == "wrong" for finding in report.findings)
-    notes = sum(finding.verdict == "note" for finding in report.findings)
-    console.print(
-        f"{wrong} wrong, {notes} to note" if wrong or notes else "all is well",
-        style=STYLES["wrong" if wrong else "note" if notes else "ok"],
-    )  # fmt: skip
-
-
 bench_app = typer.Typer(no_args_is_help=True, help="Check benches, make them safe, show and serve them.")
+
+
+bench_app.command()(new)
 
 
 @bench_app.command()

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.cli import completion
+from mho.cli.bench_report import STYLES
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import AsJson, RunsFolder
 from mho.cli.terminal.terminal import Terminal
@@ -21,7 +22,6 @@ from mho.doctor import Finding, Machine, examine, mho_version
 from mho.escaping import visible
 from mho.runs import runs_folder
 
-STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 INDENT = " " * 7
 
 PUBLIC = (

@@ -6,7 +6,8 @@
 - `installation`: Python, mho, packages; `buses`: VISA, USB, serial ports, GPIB, NI-DAQmx; `display`: Qt;
 - `storage`: the folder of runs; `computer`: clock, sleep, processor, memory;
 - `benches`: locks, the queue and its runner, and the instruments, which are asked only on request;
-- `examination`: all of them.
+- `examination`: all of them;
+- `new_bench`: a bench file for what was found, `mho bench new`.
 
 Nothing is changed, no network is used, and no instrument is sent anything unless that is asked for. The names are
 loaded when they are asked for (PEP 562).
@@ -17,13 +18,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mho.doctor.benches import ask_identities
     from mho.doctor.examination import examine
     from mho.doctor.findings import Finding, Verdict
     from mho.doctor.installation import mho_version
     from mho.doctor.machine import Machine
+    from mho.doctor.new_bench import (
+        NewBench,
+        Ratings,
+        Wired,
+        bench_text,
+        check_on_twins,
+        chip_bears,
+        found_instruments,
+        suggestions,
+        write_new,
+    )
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
-__all__ = ["Finding", "Machine", "Verdict", "examine", "mho_version"]
+__all__ = [
+    "Finding", "Machine", "NewBench", "Ratings", "Verdict", "Wired", "ask_identities", "bench_text", "check_on_twins",
+    "chip_bears", "examine", "found_instruments", "mho_version", "suggestions", "write_new",
+]  # fmt: skip

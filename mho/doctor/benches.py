@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mho.doctor.buses import is_measuring
 from mho.doctor.findings import Ending, Finding
@@ -147,14 +147,24 @@ def _of_bench(machine: Machine) -> Iterator[Finding]:
         yield from _ask(machine, source.bench.visa, addresses)
 
 
-def _ask(machine: Machine, library: str, addresses: list[str]) -> Iterator[Finding]:
-    """Ask one after the other, each in a process of its own: one that hangs keeps no other from its turn."""
+def ask_identities(
+    machine: Machine, library: str, addresses: Iterable[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Ask instruments ``*IDN?``, and yield each address with its `identity`, or with the `trouble` there was.
+
+    One after the other, each from a process of its own: one that hangs keeps no other from its turn.
+    """
     for address in addresses:
-        say = Ending("instruments")
         try:
             answer = machine.probe("identify", library, address)[address]
         except (TimeoutError, RuntimeError) as error:
             answer = {"trouble": str(error)}
+        yield address, answer
+
+
+def _ask(machine: Machine, library: str, addresses: list[str]) -> Iterator[Finding]:
+    say = Ending("instruments")
+    for address, answer in ask_identities(machine, library, addresses):
         if trouble := answer.get("trouble"):
             advice = "look at cable, power and address; `mho bench check` says more"
             yield say.wrong(f"{address}: {trouble}", advice, private=_names_in(address))

@@ -1,0 +1,121 @@
+"""`mho bench new`: by options, and by questions to somebody at a terminal."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Shell
+from fake_machine import machine
+
+from mho import doctor
+from mho.instruments.bench_file import load_bench_file
+
+OPTIONS = {
+    "--read": "keithley2450@GPIB0::4::INSTR", "--gate": "keithley2450@GPIB0::5::INSTR",
+    "--pulse": "keysight33522b@GPIB0::10::INSTR", "--board": "ASRL3::INSTR", "--vectors": "-", "--chip": "reference",
+    "--bit-line": "4.6V", "--source-line": "3300mV", "--word-line": "4", "--current": "1mA", "--pulse-width": "10us",
+}  # fmt: skip
+IDENTITIES = {
+    "GPIB0::4::INSTR": "KEITHLEY INSTRUMENTS,MODEL 2450,1,1.7", "GPIB0::5::INSTR": "KEITHLEY INSTRUMENTS,MODEL 2450,2,1.7",
+    "GPIB0::10::INSTR": "Agilent Technologies,33522B,MY1,5.03",
+}  # fmt: skip
+
+
+def words(**changed: str | None) -> list[str]:
+    options = OPTIONS | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
+    return [word for name, value in options.items() if value is not None for word in (name, value)]
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that were asked for their identity, on a machine with three instruments and a serial port."""
+    addresses: list[str] = []
+
+    def identify(library: str, *those: str) -> dict[str, Any]:
+        addresses.extend(those)
+        return {one: {"identity": IDENTITIES[one]} for one in those}
+
+    probes = {"visa_ivi": {"paths": ["x"], "resources": ["ASRL3::INSTR", *IDENTITIES]}, "identify": identify}
+    monkeypatch.setattr(doctor, "Machine", lambda: machine(tmp_path / "machine", probes=probes))
+    return addresses
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    return Shell(tmp_path / "runs", monkeypatch, capsys)
+
+
+class Terminal(io.StringIO):
+    """What somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_it_is_written_by_options_alone_and_checked_on_twins(
+    shell: Shell, asked: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "lab.toml"
+    code, out, _ = shell("bench", "new", path, *words())
+    assert code == 0, out
+    assert "MODEL 2450" in out
+    assert f"mho rehearse {path} read" in out
+    limits = load_bench_file(str(path)).bench.terminal_limits().terminals
+    assert (limits["source line"].voltage, limits["word line"].voltage) == (3.3, 4.0)
+    assert asked == []
+
+
+def test_limits_beyond_what_cells_bear_are_wrong(shell: Shell, asked: list[str], tmp_path: Path) -> None:
+    code, out, _ = shell("bench", "new", tmp_path / "lab.toml", *words(bit_line="9V"))
+    assert code == 1
+    assert "1 wrong" in out
+
+
+def test_nobody_is_asked_in_a_pipe(shell: Shell, asked: list[str], tmp_path: Path) -> None:
+    line = shell.refused("bench", "new", tmp_path / "lab.toml", *words(bit_line=None, gate=None))
+    assert line == "nobody can be asked here: give --gate, --bit-line"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"read": "keithley2450"}, "--read is 'keithley2450'; write DRIVER@ADDRESS"),
+        ({"vectors": "Dev1/ao0:3"}, "--vectors is 'Dev1/ao0:3'; write OUTPUTS,INPUTS"),
+        ({"current": "1kg"}, "--current is '1kg'"),
+        ({"chip": "nonsense"}, "nonsense"),
+        ({"gate": "nonsense@GPIB0::5::INSTR"}, "no such driver here"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_written(
+    changed: dict[str, str], said: str, shell: Shell, asked: list[str], tmp_path: Path
+) -> None:
+    assert said in shell.refused("bench", "new", tmp_path / "lab.toml", *words(**changed))
+    assert not list(tmp_path.glob("*.toml")) + list(tmp_path.glob(".*"))
+
+
+def test_a_file_that_is_there_is_never_touched(shell: Shell, asked: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "lab.toml"
+    path.write_text("mine")
+    assert "is there already" in shell.refused("bench", "new", path, *words())
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_at_a_terminal_it_asks_and_suggests_what_it_has_found(
+    agreed: bool, shell: Shell, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lab.toml"
+    suggested = ["", "", ""] if agreed else [OPTIONS[name] for name in ("--read", "--gate", "--pulse")]
+    typed = ["y" if agreed else "n", *suggested, "ASRL3::INSTR", "", "", "", "", "", "", ""]
+    monkeypatch.setattr(sys, "stdin", Terminal("\n".join(typed) + "\n"))
+    code, out, err = shell("bench", "new", path)
+    assert code == 0, (out, err)
+    assert asked == (list(IDENTITIES) if agreed else [])
+    tools = load_bench_file(str(path)).bench.instruments
+    assert (tools.smu.address, tools.gate.address, tools.pulser.address) == tuple(IDENTITIES)
+    assert load_bench_file(str(path)).bench.terminal_limits().terminals["bit line"].voltage == 5.0
