@@ -128,6 +128,24 @@ class SourceMeter(Instrument, Protocol):
 
 
 @runtime_checkable
+class VoltageSource(Instrument, Protocol):
+    """Sources a voltage, limits the current, and measures nothing."""
+
+    @property
+    def output_enabled(self) -> bool:
+        """Whether the output is on, as the instrument reports it."""
+
+    def configure(self, *, current_limit: float) -> None:
+        """Prepare sourcing volts on a fixed range; the limit (A) is read back after it is set."""
+
+    def enable(self) -> None:
+        """Switch the output on at 0 V."""
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V) until the next command."""
+
+
+@runtime_checkable
 class PulseGenerator(Instrument, Protocol):
     """Fires voltage pulses from an idle level of 0 V; channels count from 1."""
 

@@ -30,9 +30,11 @@ from mho.instruments.drivers import (
     keithley2636b,
     keithleydaq6510,
     keysight33522b,
+    keysightb2201a,
     keysightb2912a,
     lakeshore335,
     tektronixafg31000,
+    yokogawags210,
 )
 from mho.instruments.drivers.languages.bus import BusInstrument
 from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span
@@ -48,10 +50,12 @@ from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
     SimulatedKeysight33622A,
 )
+from mho.instruments.simulated.keysightb2201a import SimulatedKeysightB2201A
 from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore335, SimulatedLakeShore336
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
+from mho.instruments.simulated.yokogawags210 import SimulatedYokogawaGS210
 
 OURS = ("mho.instruments.", "own_driver.")  # the rest is PyMeasure's
 SCPI = '0,"No error"'
@@ -71,6 +75,8 @@ DRIVERS: dict[str, tuple[Any, list[Any], Callable[[Any], Any]]] = {
                            [("*IDN?", "T,AFG31052,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
     "DAQ6510": (keithleydaq6510.KeithleyDAQ6510, [("*IDN?", "K,MODEL DAQ6510,1,1"), *KEITHLEY], lambda it: it),
     "707B": (keithley707b.Keithley707B, [("*IDN?", "K,Model 707B,1,1"), LUA], lambda it: it),
+    "GS210": (yokogawags210.YokogawaGS210, [("*IDN?", "Y,GS210,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
+    "B2201A": (keysightb2201a.KeysightB2201A, [("*IDN?", "K,B2201A,0,1"), (":SYST:ERR?", SCPI)], lambda it: it),
     "2400": (keithley2400.Keithley2400, [("*IDN?", "K,MODEL 2400,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
 }  # fmt: skip
 
@@ -275,6 +281,12 @@ MODELS = {
         ready=lambda it: it.configure(channels=[101]),
     ),
     "707B": Model(keithley707b.Keithley707B, lambda *a: SimulatedKeithley707B(*a)),
+    "B2201A": Model(keysightb2201a.KeysightB2201A, lambda *a: SimulatedKeysightB2201A(*a)),
+    "GS210": Model(
+        yokogawags210.YokogawaGS210,
+        lambda *a: SimulatedYokogawaGS210(*a, PORTS[1]),
+        ready=lambda it: it.configure(current_limit=1e-3),
+    ),
     "335": Model(
         lakeshore335.LakeShore335,
         lambda clock, rng: SimulatedLakeShore335(clock, rng, HeatedStage(clock, 298.15)),
@@ -310,6 +322,9 @@ ARRAYS = st.sampled_from(['"', 'multiply",0,0;:ROUT:PATH SET;:ROUT:CELL "multipl
 PATHS = listed(st.sampled_from(["1A00", "1I01", "9A01", "1A13", "", "A1", 'x") os.exit("']), "1A01").filter(
     bool
 )
+CHANNEL_PATHS = listed(
+    st.sampled_from(["10113", "11501", "20101", "00101", "", "1A01", "10101)"]), "10101"
+).filter(bool)
 NAMES = st.text().filter(lambda name: not keysight33522b.NAME.fullmatch(name))
 COUNTS = st.sampled_from([0, -1, 0.5, 1.5, 1e9, math.nan, math.inf, "1"])
 
@@ -476,12 +491,18 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         "arm_watchdog": ({"seconds": 1.0}, {"seconds": outside(array_board.WATCHDOG)}),
         "beat": ({"patience": 0.5}, {"patience": outside(array_board.PATIENCE)}),
     },
+    "GS210": {
+        "configure": ({"current_limit": 1e-3}, {"current_limit": outside(yokogawags210.CURRENT_LIMIT)}),
+        "hold": ({"voltage": 0.1}, {"voltage": outside(Span(-12.0, 12.0, ""))}),
+        "protect": ({"voltage": 5.0}, {"voltage": outside(Span(0.0, math.inf, ""))}),
+    },
     "335": CONTROLLER,
     "336": CONTROLLER,
     "707B": {
         name: ({"paths": ["1A01"]}, {"paths": PATHS})
         for name in ("close_paths", "open_paths", "connect_only")
     },
+    "B2201A": {name: ({"paths": ["10101"]}, {"paths": CHANNEL_PATHS}) for name in ("close_paths", "open_paths")},
 }  # fmt: skip
 
 # What takes no quantity: plumbing of the bus.
@@ -538,6 +559,7 @@ def opened(name: str) -> Iterator[tuple[Any, list[bytes]]]:
         ("33622A", {"edge": 1e-9}, "edge time 1e-09 s"),
         ("AFG31000", {"edge": "10 ns"}, "edge time is one number, not '10 ns'"),
         ("DAQ6510", {"channels": [100]}, "channel 100"),
+        ("B2201A", {"cards": 0}, "number of cards 0"),
         ("335", {"output": 3}, "output 3"),
         ("336", {"output": 3, "heater_range": 2}, "heater range 2"),
     ],
