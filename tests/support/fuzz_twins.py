@@ -22,7 +22,7 @@ from mho.instruments.simulated.generators import CHANNELS, PulseOutputs
 from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
-from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510, SimulatedKeithleyDMM6500
 from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
     SimulatedKeysight33622A,
@@ -186,6 +186,7 @@ TWINS = {
     "2450": _scpi(lambda clock, rng, port: SimulatedKeithley2450(clock, rng, port)),
     "2400": _scpi(lambda clock, rng, port: SimulatedKeithley2400(clock, rng, port)),
     "DAQ6510": _scpi(lambda clock, rng, port: SimulatedKeithleyDAQ6510(clock, rng, {})),
+    "DMM6500": _scpi(lambda clock, rng, port: SimulatedKeithleyDMM6500(clock, rng, {})),
     "GS210": _scpi(lambda clock, rng, port: SimulatedYokogawaGS210(clock, rng, port)),
     "B2201A": _scpi(lambda clock, rng, port: SimulatedKeysightB2201A(clock, rng, cards=2)),
     "array board": _scpi(lambda clock, rng, port: SimulatedArrayBoard(clock, rng, port)),
