@@ -29,10 +29,11 @@ from mho.instruments.drivers.languages.scpi import (
 
 VOLTAGE = Span(-32.0, 32.0, "source voltage", "V")
 CURRENT_LIMIT = Span(1e-3, 0.2, "current limit", "A")  # p. 13-12
-VOLTAGE_LIMIT = Span(1.0, 30.0, "voltage limit", "V")  # p. 13-12
 RANGES = {0.01: 0.012, 0.1: 0.12, 1.0: 1.2, 10.0: 12.0, 30.0: 32.0}  # V, the highest level of each
 SOURCE_RANGE = Span(0.01, 30.0, "source range", "V")
 PROTECTED = Span(0.0, math.inf, "highest voltage", "V")
+# While a program is edited a level goes into it, and not to the output (p. 13-12); without one this may be an error (?).
+LEAVE_PROGRAM = ":PROG:EDIT:END;*CLS"
 LIMITING = 1 << 10 | 1 << 11  # LLO and LHI in the condition register (p. 13-30)
 
 
@@ -59,9 +60,6 @@ class YokogawaGS210(ScpiInstrument):
     source_level = control(":SOUR:LEV", "Control the source level on the present range, V.", VOLTAGE)
     current_limit = control(
         ":SOUR:PROT:CURR", "Control the current limiter, A, in steps of 1 mA (p. 13-12).", CURRENT_LIMIT
-    )
-    voltage_limit = control(
-        ":SOUR:PROT:VOLT", "Control the voltage limiter of a current source, V (p. 13-12).", VOLTAGE_LIMIT
     )
     current_limit_tripped = Instrument.measurement(
         ":STAT:COND?", "Get whether the limiter acts right now (p. 13-30).",
@@ -111,6 +109,7 @@ class YokogawaGS210(ScpiInstrument):
             raise LimitError(
                 f"{self._title}: {error}; it is this source's own limit, not that of the instrument that reads"
             ) from None
+        self.exchange(LEAVE_PROGRAM)
         if self.source_function != "VOLT":
             self.exchange(":OUTP OFF;:SOUR:FUNC VOLT")
         if self.source_range != self._range:
@@ -137,7 +136,7 @@ class YokogawaGS210(ScpiInstrument):
         """Set 0 V and switch the output off; raises `InstrumentError` unless confirmed by query."""
         try:
             self.interrupt()
-            self.exchange("*CLS;:SOUR:LEV 0")
+            self.exchange(f"{LEAVE_PROGRAM};:SOUR:LEV 0")
         finally:
             self.output_enabled = False
         if self.output_enabled:

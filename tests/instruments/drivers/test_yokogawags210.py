@@ -196,6 +196,17 @@ def test_whatever_message_fails_make_safe_switches_it_off(rack, twin, port, kind
     source.close()
 
 
+def test_a_program_that_somebody_left_in_the_editor_takes_no_level(source, twin, port):
+    send(twin, ":SOUR:LEV 1;:PROG:EDIT:STAR")
+    ready(source)
+    assert (port.volts, port.connected) == (0.0, True)
+    source.hold(2.0)
+    send(twin, ":PROG:EDIT:STAR")
+    source.make_safe()
+    assert twin.level == 0.0
+    assert twin.program == []
+
+
 def test_an_instrument_that_went_off_by_itself_is_seen(source, twin):
     ready(source)
     source.hold(2.0)
@@ -212,6 +223,7 @@ OPENING = [("*IDN?", "YOKOGAWA,GS210,91X123456,2.02"), (":SYST:ERR?", FINE)]
 def test_a_gates_work_over_the_wire():
     pairs = [
         *OPENING,
+        (":PROG:EDIT:END;*CLS;:SYST:ERR?", FINE),
         (":SOUR:FUNC?", "CURR"),
         (":OUTP OFF;:SOUR:FUNC VOLT;:SYST:ERR?", FINE),
         (":SOUR:RANG?", "+1E+0"),
@@ -234,6 +246,7 @@ def test_a_gates_work_over_the_wire():
 def test_another_range_than_the_one_set_is_refused_over_the_wire():
     pairs = [
         *OPENING,
+        (":PROG:EDIT:END;*CLS;:SYST:ERR?", FINE),
         (":SOUR:FUNC?", "VOLT"),
         (":SOUR:RANG?", "+1E+0"),
         (":SOUR:LEV 0;:SOUR:RANG 1.000000000e+01;:SYST:ERR?", FINE),
