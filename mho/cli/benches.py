@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis import reports
-from mho.cli.bench_report import print_report
+from mho.cli.bench_report import STYLES, print_report
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.new_bench import new
 from mho.cli.options import AsJson, BenchArgument, BenchArguments, Force, Runs

@@ -129,10 +129,14 @@ class SourceMeter(Instrument, Protocol):
 
 @runtime_checkable
 class VoltageSource(Instrument, Protocol):
-    """Sources a voltage and measures nothing."""
+    """Sources a voltage, limits the current, and measures nothing."""
+
+    @property
+    def output_enabled(self) -> bool:
+        """Whether the output is on, as the instrument reports it."""
 
     def configure(self, *, current_limit: float) -> None:
-        """Prepare sourcing volts; the current at which the source protects itself (A) is read back after it is set."""
+        """Prepare sourcing volts on a fixed range; the limit (A) is read back after it is set."""
 
     def enable(self) -> None:
         """Switch the output on at 0 V."""

@@ -39,7 +39,10 @@ MISFITS = (
 TEXTS = (
     "defbuffer1", "defbuffer2", "b", "B1", "EMEM", "USER1", "VOLATILE", "multiply", "invert_positive", "CURR:DC", "", "'",
 )  # fmt: skip
-CHANNELS = ("(@1)", "(@2)", "(@1,2)", "(@1:2)", "(@101)", "(@101:110)", "(@110:101,105)", "(@3)", "(@0)")
+CHANNELS = (
+    "(@1)", "(@2)", "(@1,2)", "(@1:2)", "(@101)", "(@101:110)", "(@110:101,105)", "(@3)", "(@0)", "(@10101)",
+    "(@10101:10112,20203)", "(@00101,00224)", "(@11413)",
+)  # fmt: skip
 
 
 def garbled(message: bytes, chance: random.Random) -> bytes:

@@ -22,17 +22,19 @@ from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
-from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510, SimulatedKeithleyDMM6500
 from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
     SimulatedKeysight33622A,
 )
+from mho.instruments.simulated.keysightb2201a import SimulatedKeysightB2201A
 from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore336
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from mho.instruments.simulated.tsp.instrument import TspDevice
+from mho.instruments.simulated.yokogawags210 import SimulatedYokogawaGS210
 
 BATCH = 20  # messages between checks of the error queue
 LIFETIME = 20_000  # messages until it is switched off and on
@@ -184,6 +186,9 @@ TWINS = {
     "2450": _scpi(lambda clock, rng, port: SimulatedKeithley2450(clock, rng, port)),
     "2400": _scpi(lambda clock, rng, port: SimulatedKeithley2400(clock, rng, port)),
     "DAQ6510": _scpi(lambda clock, rng, port: SimulatedKeithleyDAQ6510(clock, rng, {})),
+    "DMM6500": _scpi(lambda clock, rng, port: SimulatedKeithleyDMM6500(clock, rng, {})),
+    "GS210": _scpi(lambda clock, rng, port: SimulatedYokogawaGS210(clock, rng, port)),
+    "B2201A": _scpi(lambda clock, rng, port: SimulatedKeysightB2201A(clock, rng, cards=2)),
     "array board": _scpi(lambda clock, rng, port: SimulatedArrayBoard(clock, rng, port)),
 }
 

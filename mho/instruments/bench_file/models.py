@@ -55,14 +55,17 @@ SOURCE_METERS = {
     "agilentb1500": _packaged("agilentb1500:AgilentB1500", 10, "smu"),
     "keysightb2912a": _packaged("keysightb2912a:KeysightB2912A", 2),
 }
-VOLTAGE_SOURCES: dict[str, Model] = {}
+VOLTAGE_SOURCES = {"yokogawags210": _packaged("yokogawags210:YokogawaGS210")}
 PULSE_GENERATORS = {
     "keysight33522b": _packaged("keysight33522b:Keysight33522B", 2),
     "keysight33622a": _packaged("keysight33522b:Keysight33622A", 2),
     "tektronixafg31000": _packaged("tektronixafg31000:TektronixAFG31000", 2),
 }
 TESTERS: dict[str, Model] = {}
-SWITCH_MATRICES = {"keithley707b": _packaged("keithley707b:Keithley707B")}
+SWITCH_MATRICES = {
+    "keithley707b": _packaged("keithley707b:Keithley707B"),
+    "keysightb2201a": _packaged("keysightb2201a:KeysightB2201A"),
+}
 TEMPERATURE_CONTROLLERS = {  # with the number of their inputs and outputs
     "lakeshore335": _packaged("lakeshore335:LakeShore335", 2),
     "lakeshore336": _packaged("lakeshore335:LakeShore336", 4),

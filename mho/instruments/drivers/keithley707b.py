@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.crosspoints import check_moved
 from mho.instruments.drivers.languages.tsp import TspInstrument, choice
 
-_CROSSPOINT = re.compile(r"[1-6][A-H](0[1-9]|1[0-2])")
+_CROSSPOINT = re.compile(r"([1-6])([A-H])(0[1-9]|1[0-2])")
 SETTLING = 0.05  # s, generous settling time of a relay
 
 
@@ -29,6 +30,18 @@ class Keithley707B(TspInstrument):
         "channel.connectrule", "Control in which order relays move: none, or which is first (p. 7-19).",
         ("OFF", "BREAK_BEFORE_MAKE", "MAKE_BEFORE_BREAK"),
     )  # fmt: skip
+
+    @staticmethod
+    def row_and_column(crosspoint: str) -> tuple[str, str]:
+        """Return what a crosspoint joins: ``1A03`` is row ``1A`` and column ``103``; raises `ValueError` for none."""
+        match = _CROSSPOINT.fullmatch(crosspoint)
+        if match is None:
+            raise ValueError(
+                f"{crosspoint!r} is no crosspoint of a 707B; write slot (1 to 6), row (A to H), column (01 to 12) as in "
+                "'1A03'"
+            )
+        slot, row, column = match.groups()
+        return slot + row, slot + column
 
     def close_paths(self, paths: Sequence[str]) -> None:
         """Close crosspoints in addition to those already closed; the sources are at 0 V.
@@ -85,13 +98,4 @@ class Keithley707B(TspInstrument):
         """Move relays, and compare the closed crosspoints with the expected ones."""
         with self._patience(SETTLING * (1 + moving)):
             self.exchange(f"channel.connectrule = channel.BREAK_BEFORE_MAKE {command}")
-        closed = set(self.closed())
-        faults = [
-            f"{', '.join(sorted(names))} {what}"
-            for names, what in ((expected - closed, "did not close"), (closed - expected, "did not open"))
-            if names
-        ]
-        if faults:
-            raise InstrumentError(
-                f"{self._title}: {'; '.join(faults)} after {command!r}: a relay is stuck; take the card out of use"
-            )
+        check_moved(self._title, command, self.closed(), expected)

@@ -1,14 +1,15 @@
-"""Keithley DAQ6510 data acquisition system, in its SCPI command set: scans many inputs through one voltmeter.
+"""Keithley DAQ6510 data acquisition system and DMM6500 multimeter, in their SCPI command set: many inputs, one voltmeter.
 
-It has no analogue outputs, so it implements only the input half of `mho.instruments.roles.Daq`, without `exchange`.
-DAQ6510 Reference Manual, DAQ6510-901-01. (?) marks what is from memory of it and to be checked on hardware:
-the limits of the interval between scans, the time a relay takes, and that ``:ROUT:STAT?`` answers 1 and 0.
+They have no analogue outputs, so they implement only the input half of `mho.instruments.roles.Daq`, without `exchange`.
+DAQ6510 Reference Manual, DAQ6510-901-01; DMM6500 Reference Manual, DMM6500-901-01. (?) marks what is from memory and to be
+checked on hardware: the limits of the interval between scans, the time a relay takes, that ``:ROUT:STAT?`` answers 1 and 0,
+and that a DMM6500 takes its card's channels as a DAQ6510 does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from pymeasure.adapters import Adapter
@@ -40,20 +41,42 @@ OVERFLOW = 9.9e37
 RELAY_TIME = 0.05  # s, time per channel in addition to its aperture
 BUFFER = "defbuffer1"
 BUFFER_SIZE = 100_000  # readings that the buffer holds after a reset
-SLOT_1 = tuple(range(101, 121))
-CHANNEL = Span(101, 299, "channel")  # slot, and two digits
 
 
-class KeithleyDAQ6510(ScpiInstrument):
-    """A DAQ6510 with a multiplexer card.
+class Channels(NamedTuple):
+    """What differs from model to model: the numbers that channels may have, and those in use unless others are named."""
+
+    numbers: Span
+    usual: tuple[int, ...]
+    example: str
+
+
+# Slot, and two digits; a 7700 in slot 1 has voltage channels 101 to 120.
+OF_DAQ6510 = Channels(Span(101, 299, "channel"), tuple(range(101, 121)), "101 to 110")
+# The one slot of a 2000-SCAN, or of a 2001-TCSCAN
+OF_DMM6500 = Channels(Span(1, 10, "channel"), tuple(range(1, 11)), "1 to 5")
+
+
+class ScanningMeter:
+    """A voltmeter behind a multiplexer card; a mixin for a model, placed before `ScpiInstrument`.
 
     `address`, `visa_library`, `timeout`, `connection`: as for `BusInstrument`.
-    `channels`: channels in use, in the order of a scan; a 7700 in slot 1 has voltage channels 101 to 120.
+    `channels`: channels in use, in the order of a scan; by default all of the card in slot 1 that take volts.
     """
 
-    model = "MODEL DAQ6510"
+    CHANNELS: ClassVar[Channels]
+    model: ClassVar[str]
+    ask: Any
+    ask_block: Any
+    exchange: Any
+    exchange_numbers: Any
+    interrupt: Any
+    line_frequency: Any
+    _patience: Any
+    _title: Any
+
     several_languages = True
-    recorded = (
+    recorded: ClassVar[tuple[str, ...]] = (
         "function", "voltage_range", "voltage_nplc", "scan_count", "scan_interval", "scan_list",
         "line_frequency",
     )  # fmt: skip
@@ -80,12 +103,13 @@ class KeithleyDAQ6510(ScpiInstrument):
     )
 
     def __init__(
-        self, address: str | Adapter, visa_library: str = "", *, channels: Sequence[int] = SLOT_1,
+        self, address: str | Adapter, visa_library: str = "", *, channels: Sequence[int] | None = None,
         timeout: float = 5.0, **connection: Any,
     ) -> None:  # fmt: skip
-        self.channels = _numbers(channels)
+        self.channels = self._numbers(self.CHANNELS.usual if channels is None else channels)
         self._aperture = 0.24  # s, the longest possible one, until `configure` sets it
-        super().__init__(address, visa_library, timeout=timeout, **connection)
+        opened: dict[str, Any] = {"address": address, "visa_library": visa_library, "timeout": timeout}
+        super().__init__(**opened, **connection)
 
     @property
     def input_count(self) -> int:
@@ -107,7 +131,7 @@ class KeithleyDAQ6510(ScpiInstrument):
         one_of(function, tuple(RANGES), "function")
         within(full_scale, RANGES[function])
         within(nplc, NPLC)
-        listed = _listed(self.channels if channels is None else channels)
+        listed = self._listed(self.channels if channels is None else channels)
         self.exchange(
             f':SENS:FUNC "{function}",{listed};:SENS:{function}:RANG {full_scale:.9e},{listed};'
             f":SENS:{function}:NPLC {nplc:.9e},{listed}"
@@ -128,12 +152,12 @@ class KeithleyDAQ6510(ScpiInstrument):
         """
         count = int(whole(count, SCANS))
         within(interval, INTERVAL)
-        chosen = self.channels if channels is None else _numbers(channels)
+        chosen = self.channels if channels is None else self._numbers(channels)
         total = count * len(chosen)
         if not 1 <= total <= BUFFER_SIZE:
             raise InstrumentError(f"{self._title}: scans have 1 to {BUFFER_SIZE} readings, not {total}")
         self.exchange(
-            f':TRAC:CLE "{BUFFER}";:ROUT:SCAN:CRE {_listed(chosen)};:ROUT:SCAN:COUN:SCAN {count:d};'
+            f':TRAC:CLE "{BUFFER}";:ROUT:SCAN:CRE {self._listed(chosen)};:ROUT:SCAN:COUN:SCAN {count:d};'
             f':ROUT:SCAN:INT {interval:.9e};:ROUT:SCAN:BUFF "{BUFFER}"'
         )
         with self._patience(total * (self._aperture + RELAY_TIME) + count * interval):
@@ -163,15 +187,15 @@ class KeithleyDAQ6510(ScpiInstrument):
 
     def close_channels(self, channels: Sequence[int]) -> None:
         """Connect channels to the voltmeter until the next command."""
-        self.exchange(f":ROUT:CLOS {_listed(channels)}")
+        self.exchange(f":ROUT:CLOS {self._listed(channels)}")
 
     def open_channels(self, channels: Sequence[int]) -> None:
         """Disconnect channels."""
-        self.exchange(f":ROUT:OPEN {_listed(channels)}")
+        self.exchange(f":ROUT:OPEN {self._listed(channels)}")
 
     def closed_channels(self) -> tuple[int, ...]:
         """Return those of the channels in use that are closed, as the instrument reports them."""
-        states = self.exchange_numbers(f":ROUT:STAT? {_listed(self.channels)}")
+        states = self.exchange_numbers(f":ROUT:STAT? {self._listed(self.channels)}")
         if len(states) != len(self.channels):
             raise InstrumentError(
                 f"{self._title} reported {len(states)} relays instead of {self.input_count}"
@@ -182,9 +206,9 @@ class KeithleyDAQ6510(ScpiInstrument):
 
     def settings(self) -> dict[str, str]:
         """Return the properties named in `recorded`, and the settings of the channels in use, as text."""
-        listed = _listed(self.channels)
+        listed = self._listed(self.channels)
         return {
-            **super().settings(),
+            **super().settings(),  # type: ignore[misc]
             "channels": listed,
             "channel_functions": self.ask(f":SENS:FUNC? {listed}").strip(),
             "channel_voltage_ranges": self.ask(f":SENS:VOLT:RANG? {listed}").strip(),
@@ -204,15 +228,28 @@ class KeithleyDAQ6510(ScpiInstrument):
                 f"{self._title} still has channels {', '.join(map(str, closed))} closed; switch it off by hand"
             )
 
+    def _listed(self, channels: Sequence[int]) -> str:
+        """Format a channel list."""
+        return f"(@{','.join(map(str, self._numbers(channels)))})"
 
-def _listed(channels: Sequence[int]) -> str:
-    """Format a channel list."""
-    return f"(@{','.join(map(str, _numbers(channels)))})"
+    def _numbers(self, channels: Sequence[int]) -> tuple[int, ...]:
+        """Return channel numbers; the instrument checks whether the card has them."""
+        numbers = tuple(int(whole(channel, self.CHANNELS.numbers)) for channel in channels)
+        if not numbers:
+            name = self.model.removeprefix("MODEL ")
+            raise InstrumentError(f"a {name} needs channels to scan; name some, e.g. {self.CHANNELS.example}")
+        return numbers
 
 
-def _numbers(channels: Sequence[int]) -> tuple[int, ...]:
-    """Return channel numbers; the instrument checks whether the card has them."""
-    numbers = tuple(int(whole(channel, CHANNEL)) for channel in channels)
-    if not numbers:
-        raise InstrumentError("a DAQ6510 needs channels to scan; name some, e.g. 101 to 110")
-    return numbers
+class KeithleyDAQ6510(ScanningMeter, ScpiInstrument):
+    """A DAQ6510 with a multiplexer card in each of its two slots; constructed as `ScanningMeter`."""
+
+    model = "MODEL DAQ6510"
+    CHANNELS = OF_DAQ6510
+
+
+class KeithleyDMM6500(ScanningMeter, ScpiInstrument):
+    """A DMM6500 with a scanner card of ten channels, at the rear; constructed as `ScanningMeter`."""
+
+    model = "MODEL DMM6500"
+    CHANNELS = OF_DMM6500

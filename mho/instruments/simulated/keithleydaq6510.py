@@ -1,8 +1,10 @@
-"""The simulated Keithley DAQ6510 (SCPI command set): one meter behind a 7700 multiplexer, scanning into a buffer.
+"""The simulated Keithley DAQ6510 and DMM6500 (SCPI command set): one meter behind a multiplexer, scanning into a buffer.
 
-DAQ6510 Reference Manual, DAQ6510-901-01. A 7700 is in slot 1: channels 101 to 120 take volts and ohms, 121 and 122 amperes.
+DAQ6510 Reference Manual, DAQ6510-901-01; DMM6500 Reference Manual, DMM6500-901-01. In the DAQ6510 a 7700 is in slot 1:
+channels 101 to 120 take volts and ohms, 121 and 122 amperes. In the DMM6500 it is a 2000-SCAN: channels 1 to 10, of volts
+and ohms.
 Without a channel list a setting is the front terminals'. (?) from memory: the accuracies, the relays' time, error numbers,
-and that ``:ROUT:STAT?`` answers 1 and 0.
+that ``:ROUT:STAT?`` answers 1 and 0, and that the DMM6500 takes its channels in the same commands.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -29,8 +31,6 @@ from mho.instruments.simulated.scpi.parameters import Boolean, ChannelList, Choi
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS
 
 FRONT = 0
-VOLT_CHANNELS, CURRENT_CHANNELS = tuple(range(101, 121)), (121, 122)
-CHANNELS = (*VOLT_CHANNELS, *CURRENT_CHANNELS)
 LISTED = ChannelList(required=False)
 
 # range: (gain error, offset error in the range's unit), one year
@@ -96,22 +96,32 @@ class VoltmeterPort(Protocol):
         """Return what is there, averaged over `aperture` seconds: V (A, ohm). The caller advances the clock."""
 
 
-class SimulatedKeithleyDAQ6510(ReadingBuffers):
-    """A DAQ6510 with a 7700 in slot 1; constructed as `SimulatedKeithley2450`, but for what is wired to it.
+class MeterBehindCard:
+    """A meter behind a multiplexer card; a mixin for a model, placed before `ReadingBuffers`.
 
-    `inputs`: what the voltage channels 101 to 120 are wired to, V; what is not wired reads 0 V.
+    Constructed as `SimulatedKeithley2450`, but for what is wired to it.
+
+    `inputs`: what the voltage channels are wired to, V; what is not wired reads 0 V.
     `resistors`: what they see when they measure ohms; what is not wired is open.
-    `currents`: what flows into the current channels 121 and 122, A.
+    `currents`: what flows into the current channels, A.
     """
 
-    identity = "KEITHLEY INSTRUMENTS,MODEL DAQ6510,{serial},1.7.12b"
+    # What differs from model to model: its card's channels
+    volt_channels: ClassVar[tuple[int, ...]]
+    current_channels: ClassVar[tuple[int, ...]]
+
+    clock: VirtualClock
+    data_format: Any
+    _buffer: Any
+    _origin: Any
+
     line_frequency = 50.0
 
     language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2700", "SCPI34970", "SCPI34972")))
     scan_count = Setting(":ROUTe:SCAN:COUNt:SCAN", Numeric(1, 0, 1e8, integer=True))
     interval = Setting(":ROUTe:SCAN:INTerval", Numeric(0.0, 0.0, 1e5, unit="S"))
 
-    commands = {
+    commands: ClassVar[Any] = {
         "[:SENSe[1]]:FUNCtion[:ON]?": (
             LISTED,
             lambda self, channels: ";".join(f'"{_SENSED[each.function]}"' for each in self._meant(channels)),
@@ -137,7 +147,8 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
         currents: Mapping[int, VoltmeterPort] | None = None, serial: str = "SIM00000",
         accuracy: float = 0.2, noise: float = 2e-7,
     ) -> None:  # fmt: skip
-        super().__init__(clock, rng, serial=serial)
+        wired: dict[str, Any] = {"clock": clock, "rng": rng, "serial": serial}
+        super().__init__(**wired)
         self._meters = {
             name: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=1.2)
             for name, ranges in SPECIFICATIONS.items()
@@ -147,17 +158,20 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
 
     def reset(self) -> None:
         """Power-on state: channels open, default functions and ranges, no scan."""
-        self._channels = {channel: ChannelSettings() for channel in (FRONT, *CHANNELS)}
-        for channel in CURRENT_CHANNELS:
+        self._channels = {channel: ChannelSettings() for channel in (FRONT, *self._card())}
+        for channel in self.current_channels:
             self._channels[channel].function = "CURR"
         self.closed: set[int] = set()
         self._scan: tuple[int, ...] = ()
         self._scan_buffer = DEFAULT
 
+    def _card(self) -> tuple[int, ...]:
+        return self.volt_channels + self.current_channels
+
     def _checked(self, channels: tuple[int, ...]) -> tuple[int, ...]:
         """Refuse channels that are not there."""
         for channel in channels:
-            if channel not in CHANNELS:
+            if channel not in self._card():
                 raise ScpiError(-222, f"channel {channel}")
         return channels
 
@@ -180,7 +194,7 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
     def _set_function(self, function: str, channels: tuple[int, ...]) -> None:
         name = function.removesuffix(":DC")
         meant = self._meant(channels)
-        if any((name == "CURR") != (channel in CURRENT_CHANNELS) for channel in channels):
+        if any((name == "CURR") != (channel in self.current_channels) for channel in channels):
             raise ScpiError(-221, "this channel has no such function")
         for settings in meant:
             settings.function = name
@@ -238,7 +252,8 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
 
     def _reply(self, records: list[BufferRecord], elements: list[str]) -> str:
         if self.data_format != "ASC" or "CHAN" not in elements:
-            return super()._reply(records, elements)
+            written: str = super()._reply(records, elements)  # type: ignore[misc]
+            return written
         write = ReplyFormat().write
         origin = self._origin(records)
         return ",".join(
@@ -280,6 +295,21 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
                 buffer.append(self._measure(channel))
             self.closed = set()
             self.clock.advance(max(0.0, start + self.interval - self.clock.now))
+
+
+class SimulatedKeithleyDAQ6510(MeterBehindCard, ReadingBuffers):
+    """A DAQ6510 with a 7700 in slot 1; constructed as `MeterBehindCard`."""
+
+    identity = "KEITHLEY INSTRUMENTS,MODEL DAQ6510,{serial},1.7.12b"
+    volt_channels, current_channels = tuple(range(101, 121)), (121, 122)
+
+
+class SimulatedKeithleyDMM6500(MeterBehindCard, ReadingBuffers):
+    """A DMM6500 with a 2000-SCAN, and its rear terminals in use; constructed as `MeterBehindCard`."""
+
+    identity = "KEITHLEY INSTRUMENTS,MODEL DMM6500,{serial},1.7.12b"
+    volt_channels, current_channels = tuple(range(1, 11)), ()
+    commands: ClassVar[Any] = {":ROUTe:TERMinals?": lambda self: "REAR"}
 
 
 _TEXTS = {

@@ -50,10 +50,14 @@ def test_a_cell_is_formed_set_and_reset_on_a_bench_without_our_instruments(name)
         width, lab, on = WIDTH[name], bench.laboratory, bench.file.instruments.serves("gate")
         assert bench.read(cell) < 1e-7
         formed = [
-            v for v in (3.3, 3.7, 4.0) if (bench.pulse(cell, Pulse("set", v, width, 1.6 * on)), bench.read(cell))
+            v
+            for v in (3.3, 3.7, 4.0)
+            if (bench.pulse(cell, Pulse("set", v, width, 1.6 * on)), bench.read(cell))
         ]
         assert len(formed) == 3
-        low = [(bench.pulse(cell, Pulse("reset", 3.0, width, 2.8 * on)), bench.read(cell))[1] for _ in range(3)]
+        low = [
+            (bench.pulse(cell, Pulse("reset", 3.0, width, 2.8 * on)), bench.read(cell))[1] for _ in range(3)
+        ]
         high = (bench.pulse(cell, Pulse("set", 3.0, width, 1.6 * on)), bench.read(cell))[1]
         assert high > 20 * max(low)
         assert "floating gate" not in {one.kind for one in lab.incidents}

@@ -29,9 +29,11 @@ from mho.instruments.drivers import (
     keithley2636b,
     keithleydaq6510,
     keysight33522b,
+    keysightb2201a,
     keysightb2912a,
     lakeshore335,
     tektronixafg31000,
+    yokogawags210,
 )
 from mho.instruments.drivers.languages.bus import BusInstrument
 from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span
@@ -43,15 +45,17 @@ from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
-from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510, SimulatedKeithleyDMM6500
 from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
     SimulatedKeysight33622A,
 )
+from mho.instruments.simulated.keysightb2201a import SimulatedKeysightB2201A
 from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore335, SimulatedLakeShore336
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
+from mho.instruments.simulated.yokogawags210 import SimulatedYokogawaGS210
 
 OURS = "mho.instruments."  # the rest is PyMeasure's
 SCPI = '0,"No error"'
@@ -70,7 +74,10 @@ DRIVERS: dict[str, tuple[Any, list[Any], Callable[[Any], Any]]] = {
     "AFG31000's trigger": (tektronixafg31000.TektronixAFG31000,
                            [("*IDN?", "T,AFG31052,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
     "DAQ6510": (keithleydaq6510.KeithleyDAQ6510, [("*IDN?", "K,MODEL DAQ6510,1,1"), *KEITHLEY], lambda it: it),
+    "DMM6500": (keithleydaq6510.KeithleyDMM6500, [("*IDN?", "K,MODEL DMM6500,1,1"), *KEITHLEY], lambda it: it),
     "707B": (keithley707b.Keithley707B, [("*IDN?", "K,Model 707B,1,1"), LUA], lambda it: it),
+    "GS210": (yokogawags210.YokogawaGS210, [("*IDN?", "Y,GS210,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
+    "B2201A": (keysightb2201a.KeysightB2201A, [("*IDN?", "K,B2201A,0,1"), (":SYST:ERR?", SCPI)], lambda it: it),
     "2400": (keithley2400.Keithley2400, [("*IDN?", "K,MODEL 2400,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
 }  # fmt: skip
 
@@ -274,7 +281,18 @@ MODELS = {
         lambda *a: SimulatedKeithleyDAQ6510(*a, {}),
         ready=lambda it: it.configure(channels=[101]),
     ),
+    "DMM6500": Model(
+        keithleydaq6510.KeithleyDMM6500,
+        lambda *a: SimulatedKeithleyDMM6500(*a, {}),
+        ready=lambda it: it.configure(channels=[1]),
+    ),
     "707B": Model(keithley707b.Keithley707B, lambda *a: SimulatedKeithley707B(*a)),
+    "B2201A": Model(keysightb2201a.KeysightB2201A, lambda *a: SimulatedKeysightB2201A(*a)),
+    "GS210": Model(
+        yokogawags210.YokogawaGS210,
+        lambda *a: SimulatedYokogawaGS210(*a, PORTS[1]),
+        ready=lambda it: it.configure(current_limit=1e-3),
+    ),
     "335": Model(
         lakeshore335.LakeShore335,
         lambda clock, rng: SimulatedLakeShore335(clock, rng, HeatedStage(clock, 298.15)),
@@ -304,12 +322,16 @@ def listed(wrong: st.SearchStrategy[float], right: float, longest: int = 0) -> s
 LEVELS = listed(outside(Span(-210.0, 210.0, "")), 0.1, 2500)
 NUMBERS = st.integers().filter(lambda number: number not in (1, 2))
 CHANNELS = listed(st.sampled_from([0, 100, 101.5, -101, 1, 1000, math.nan, "101"]), 101)
+CHANNELS_OF_ONE_SLOT = listed(st.sampled_from([0, 11, 101, 1.5, -1, math.nan, "1"]), 1)
 LINE = st.sampled_from([-1, 0.5, 4096, math.nan, "0"])
 LINES = listed(LINE, 1).filter(bool)
 ARRAYS = st.sampled_from(['"', 'multiply",0,0;:ROUT:PATH SET;:ROUT:CELL "multiply', "a\nb"])
 PATHS = listed(st.sampled_from(["1A00", "1I01", "9A01", "1A13", "", "A1", 'x") os.exit("']), "1A01").filter(
     bool
 )
+CHANNEL_PATHS = listed(
+    st.sampled_from(["10113", "11501", "20101", "00101", "", "1A01", "10101)"]), "10101"
+).filter(bool)
 NAMES = st.text().filter(lambda name: not keysight33522b.NAME.fullmatch(name))
 COUNTS = st.sampled_from([0, -1, 0.5, 1.5, 1e9, math.nan, math.inf, "1"])
 
@@ -403,6 +425,27 @@ def keysight_pulser(module: Any) -> dict[str, tuple[dict[str, Any], dict[str, An
     )
 
 
+def scanner(right: int, wrong: st.SearchStrategy[Any]) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Return what a meter behind a card has; one channel that is right, and lists of which one is wrong."""
+    channels: tuple[dict[str, Any], dict[str, Any]] = ({"channels": [right]}, {"channels": wrong})
+    return {
+        "configure": (
+            {"function": "VOLT", "full_scale": 1.0, "nplc": 1.0, **channels[0]},
+            {
+                "function": st.text().filter(lambda text: text not in keithleydaq6510.RANGES),
+                "full_scale": outside(Span(0.0, 1e9, "")),
+                "nplc": outside(keithleydaq6510.NPLC),
+                **channels[1],
+            },
+        ),
+        "scans": (
+            {"count": 1, "interval": 0.0, **channels[0]},
+            {"count": COUNTS, "interval": outside(keithleydaq6510.INTERVAL), **channels[1]},
+        ),
+        **dict.fromkeys(("scan", "close_channels", "open_channels"), channels),
+    }
+
+
 CONTROLLER = {
     "ramp_to": (
         {"kelvin": 350.0, "rate": 10.0},
@@ -436,18 +479,8 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
              "samples": listed(outside(Span(-1.0, 1.0, "")), 0.5)},
         ),
     ),
-    "DAQ6510": {
-        "configure": (
-            {"function": "VOLT", "full_scale": 1.0, "nplc": 1.0, "channels": [101]},
-            {"function": st.text().filter(lambda text: text not in keithleydaq6510.RANGES),
-             "full_scale": outside(Span(0.0, 1e9, "")), "nplc": outside(keithleydaq6510.NPLC), "channels": CHANNELS},
-        ),
-        "scans": (
-            {"count": 1, "channels": [101], "interval": 0.0},
-            {"count": COUNTS, "channels": CHANNELS, "interval": outside(keithleydaq6510.INTERVAL)},
-        ),
-        **{name: ({"channels": [101]}, {"channels": CHANNELS}) for name in ("scan", "close_channels", "open_channels")},
-    },
+    "DAQ6510": scanner(101, CHANNELS),
+    "DMM6500": scanner(1, CHANNELS_OF_ONE_SLOT),
     "array board": {
         "set_mode": ({"mode": "SAFE"}, {"mode": st.text().filter(lambda text: text not in array_board.MODES)}),
         "route": ({"path": "OPEN"}, {"path": st.text().filter(lambda text: text not in array_board.PATHS)}),
@@ -476,12 +509,18 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         "arm_watchdog": ({"seconds": 1.0}, {"seconds": outside(array_board.WATCHDOG)}),
         "beat": ({"patience": 0.5}, {"patience": outside(array_board.PATIENCE)}),
     },
+    "GS210": {
+        "configure": ({"current_limit": 1e-3}, {"current_limit": outside(yokogawags210.CURRENT_LIMIT)}),
+        "hold": ({"voltage": 0.1}, {"voltage": outside(Span(-12.0, 12.0, ""))}),
+        "protect": ({"voltage": 5.0}, {"voltage": outside(Span(0.0, math.inf, ""))}),
+    },
     "335": CONTROLLER,
     "336": CONTROLLER,
     "707B": {
         name: ({"paths": ["1A01"]}, {"paths": PATHS})
         for name in ("close_paths", "open_paths", "connect_only")
     },
+    "B2201A": {name: ({"paths": ["10101"]}, {"paths": CHANNEL_PATHS}) for name in ("close_paths", "open_paths")},
 }  # fmt: skip
 
 # What takes no quantity: plumbing of the bus.
@@ -538,6 +577,8 @@ def opened(name: str) -> Iterator[tuple[Any, list[bytes]]]:
         ("33622A", {"edge": 1e-9}, "edge time 1e-09 s"),
         ("AFG31000", {"edge": "10 ns"}, "edge time is one number, not '10 ns'"),
         ("DAQ6510", {"channels": [100]}, "channel 100"),
+        ("DMM6500", {"channels": [11]}, "channel 11"),
+        ("B2201A", {"cards": 0}, "number of cards 0"),
         ("335", {"output": 3}, "output 3"),
         ("336", {"output": 3, "heater_range": 2}, "heater range 2"),
     ],

@@ -10,11 +10,11 @@ from pymeasure.test import expected_protocol
 from wired_twins import ask, error_of, registered
 
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
+from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510, KeithleyDMM6500
 from mho.instruments.roles import Daq, Instrument
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510, SimulatedKeithleyDMM6500
 
 ADDRESS = "USB0::0x05E6::0x6510::SIM00005::INSTR"
 
@@ -324,3 +324,69 @@ def test_readings_are_within_accuracy_and_noise_falls_with_the_aperture():
     twin = new_twin(accuracy=0.2)
     twin.write(b"ROUT:CLOS (@120)")
     assert float(ask(twin, "READ?")) == pytest.approx(0.1, abs=1e-4)
+
+
+# --- the DMM6500, of one slot with ten channels ---
+
+
+@pytest.fixture
+def dmm():
+    twin = SimulatedKeithleyDMM6500(
+        VirtualClock(), np.random.default_rng(1), {number: lambda aperture, v=number: v / 10 for number in range(1, 11)},
+        resistors={3: lambda aperture: 4.7e3}, accuracy=0.0, noise=0.0,
+    )  # fmt: skip
+    with registered("slot", {ADDRESS: twin}):
+        yield KeithleyDMM6500(ADDRESS, "slot@mho"), twin
+
+
+def test_a_dmm6500_scans_ten_channels(dmm):
+    meter, twin = dmm
+    assert "MODEL DMM6500" in meter.identify()
+    assert meter.input_count == 10
+    meter.configure(full_scale=1.0, nplc=0.1)
+    assert meter.scan() == pytest.approx(np.arange(1, 11) / 10)
+    assert meter.scans(2, [7, 2]) == pytest.approx(np.array([[0.7, 0.2]] * 2))
+    meter.configure(function="RES", full_scale=1e4, channels=[3])
+    assert meter.scan([3]) == pytest.approx([4.7e3])
+    assert meter.settings()["channels"] == "(@1,2,3,4,5,6,7,8,9,10)"
+    assert ask(twin, ":ROUT:TERM?") == "REAR"
+
+
+def test_a_dmm6500_closes_its_channels_and_is_made_safe(dmm):
+    meter, twin = dmm
+    meter.close_channels([4, 9])
+    assert meter.closed_channels() == (4, 9)
+    meter.make_safe()
+    assert twin.closed == set()
+
+
+def test_a_dmm6500_has_no_channels_of_a_daq6510_and_no_amperes(dmm):
+    meter, _ = dmm
+    with pytest.raises(LimitError, match=r"channel 101 .*\(1 to 10"):
+        meter.scan([101])
+    with pytest.raises(InstrumentError, match="a DMM6500 needs channels to scan; name some"):
+        meter.scan([])
+    with pytest.raises(InstrumentError, match="no such function"):
+        meter.configure(function="CURR", full_scale=1e-3, channels=[1])
+
+
+def test_a_dmm6500_is_no_daq6510(dmm):
+    with pytest.raises(InstrumentError, match="expected a MODEL DAQ6510"):
+        KeithleyDAQ6510(ADDRESS, "slot@mho")
+
+
+def test_a_scan_of_a_dmm6500_over_the_wire():
+    pairs = [
+        ("*IDN?", "KEITHLEY INSTRUMENTS,MODEL DMM6500,04419020,1.7.7b"),
+        *OPENING[1:],
+        (
+            ':SENS:FUNC "VOLT",(@1,10);:SENS:VOLT:RANG 1.000000000e+00,(@1,10);:SENS:VOLT:NPLC 1.000000000e+00,(@1,10);'
+            ":SYST:ERR?",
+            FINE,
+        ),
+        (":SYST:LFR?", "50"),
+        (":ROUT:CLOS (@10);:SYST:ERR?", FINE),
+    ]
+    with expected_protocol(KeithleyDMM6500, pairs) as meter:
+        meter.configure(channels=[1, 10])
+        meter.close_channels([10])
