@@ -168,8 +168,8 @@ def check_on_twins(bench: NewBench, path: Path) -> checks.BenchReport:
     draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.toml")
     try:
         draft.write_text(bench_text(bench), "utf-8")
-        products = laboratory.stand_in(load_bench_file(str(draft))).bench.instruments.daq.products
-        draft.write_text(bench_text(bench, products), "utf-8")
+        daq = laboratory.stand_in(load_bench_file(str(draft))).bench.instruments.daq
+        draft.write_text(bench_text(bench, {} if daq is None else daq.products), "utf-8")
         return checks.check_bench(str(draft))
     except BenchError as error:
         raise BenchError(str(error).replace(str(draft), str(path))) from error
