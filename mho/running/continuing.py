@@ -63,7 +63,6 @@ def chip_before(recipe: RunRecipe, trust: Trust = deny_all) -> phases.Opener:
 
     @contextmanager
     def opener(opening: phases.Opening) -> Iterator[phases.OpenedBench]:
-        opening.check(recipe.source.bench)
         with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
             yield phases.OpenedBench(opened, {"bench": recipe.bench} if recipe.bench else {})
 

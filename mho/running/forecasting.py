@@ -299,6 +299,7 @@ def forecast(
     at = ForecastConditions(as_arrays(source, preset), drawn_seed(number), number is None)
     solve = procedures.Solve(**values)
     given = solve.check()
+    procedures.check_needs(solve, source.bench)
     prepared, drawn, refused = _plan_and_draw(at, solve, given, draws, progress)
     solves, timing = procedures.SolveForecast.of(drawn), partial(progress, "timing solves")
     wall = procedures.wall_time(source, at.cells, drawn, procedures.Solve, timing)

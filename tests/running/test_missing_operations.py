@@ -70,6 +70,12 @@ def test_a_rehearsal_is_refused_and_not_reported_as_unfinished(tmp_path):
         rehearse(HOT, without_chuck(tmp_path), seed=1)
 
 
+def test_a_forecast_of_a_solve_that_a_bench_cannot_carry_out_is_refused(monkeypatch):
+    take_away(monkeypatch, "invert")
+    with pytest.raises(BenchError, match="Solve cannot run on bench 'arrays': nothing there serves `invert`"):
+        mho.forecast([[0.5, 0.1], [0.1, 0.4]], [0.1, 0.2], bench="arrays", seed=1, draws=19)
+
+
 PLAN = """name = "hot and cold"
 bench = "lab.toml"
 [[steps]]
@@ -106,6 +112,17 @@ def test_of_many_runs_a_plan_names_the_first_and_counts_the_others(plan):
     plan.write_text(PLAN.format(temperatures=list(range(300, 308))), encoding="utf-8")
     with pytest.raises(BenchError, match=r"runs 2, 5, 8, 11, 14 and 3 more \(retention\): "):
         check_plan_needs(load_plan(plan))
+
+
+def test_of_many_refusals_a_plan_names_the_first_and_counts_the_others(lab, tmp_path):
+    names = [f"lab{number}" for number in range(7)]
+    benches = [without_chuck(tmp_path, name) for name in names]
+    text = PLAN.format(temperatures=[350.0]) + f"[[sweep]]\nbench = {benches}\n"
+    (tmp_path / "plan.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(BenchError) as refused:
+        check_plan_needs(load_plan(tmp_path / "plan.toml"))
+    assert [name for name in names if f"on bench '{name}'" in str(refused.value)] == names[:5]
+    assert str(refused.value).endswith("; and 2 more")
 
 
 def test_what_else_is_wrong_with_a_plan_is_left_to_its_runs(plan):

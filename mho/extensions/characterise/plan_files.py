@@ -23,7 +23,7 @@ from mho.input_files import bench_key
 from mho.instruments import open_bench
 from mho.instruments.bench_file import BenchSource
 from mho.instruments.opening import open_rehearsal
-from mho.procedures import CellRange, check_inside, lines_text, load_conditions, make_procedure
+from mho.procedures import CellRange, check_inside, check_needs, lines_text, load_conditions, make_procedure
 from mho.toml import toml_value
 
 
@@ -270,7 +270,9 @@ def _refused(
             values = step.parameters | ({"digits": digits} if step.procedure == "program" else {})
             try:
                 procedure = make_procedure(step.procedure, values)
-                plan = procedure.prepare(procedure.check(), bench, np.random.default_rng(0))
+                given = procedure.check()
+                check_needs(procedure, source.bench)
+                plan = procedure.prepare(given, bench, np.random.default_rng(0))
                 procedure.layout(plan)
             except MhoError as error:
                 refused[step.name] = str(error)

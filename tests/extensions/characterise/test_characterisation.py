@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from daily import daily
+from lacking_benches import take_away
 from queue_runners import served_bench, unsafe_roles
 
 from mho.errors import Aborted, InputError
@@ -108,6 +109,15 @@ def test_what_a_bench_refuses_is_left_out_and_the_plan_says_why(tmp_path: Path) 
     plan = load_plan(write_plan(planned, tmp_path / "new"))
     assert "switching" not in [run.procedure for run in plan.runs]
     assert "Left out: switching" in planned.text
+
+
+def test_what_a_bench_does_not_offer_is_left_out_with_the_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    take_away(monkeypatch, "sweep", "waveform")
+    planned = plan_protocol(CharacterisationRequest("arrays", seed=1, quick=True))
+    assert {"iv", "endurance"} <= {name.split()[0] for name in dict(planned.left_out)}
+    assert "cannot run on bench 'arrays': nothing there serves `sweep`" in dict(planned.left_out)["iv"]
+    assert 'procedure = "iv"' not in planned.text
+    assert 'procedure = "switching"' in planned.text
 
 
 @pytest.mark.thorough
