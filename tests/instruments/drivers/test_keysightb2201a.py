@@ -202,6 +202,20 @@ def test_closing_over_the_wire():
         assert matrix.closed() == ("10101", "11412")
 
 
+def test_everything_is_opened_before_the_configuration_changes():
+    alone = ":ROUT:BIAS ALL,OFF;:ROUT:AGND ALL,OFF;:ROUT:COUP ALL,OFF"
+    pairs = [
+        *OPENING,
+        (":ROUT:FUNC?", "ACON"),
+        (f"{alone};:ROUT:OPEN:CARD ALL;:SYST:ERR?", FINE),
+        (":ROUT:FUNC NCON;:SYST:ERR?", FINE),
+        (PREPARE, f"(@);{FINE}"),
+        (":ROUT:OPEN:CARD ALL;:ROUT:CLOS:CARD? 1;:SYST:ERR?", f"(@);{FINE}"),
+    ]
+    with expected_protocol(KeysightB2201A, pairs) as matrix:
+        matrix.open_all()
+
+
 def test_a_refusal_and_nonsense_over_the_wire():
     pairs = [
         *OPENING,

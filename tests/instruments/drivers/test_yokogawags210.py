@@ -16,7 +16,14 @@ from mho.instruments.drivers.yokogawags210 import RANGES, YokogawaGS210
 from mho.instruments.roles import SourceMeter, VoltageSource
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.yokogawags210 import HIGH, LOW, SimulatedYokogawaGS210, written
+from mho.instruments.simulated.yokogawags210 import (
+    CHANGED,
+    HIGH,
+    LOW,
+    TRIPPED,
+    SimulatedYokogawaGS210,
+    written,
+)
 
 ADDRESS = "USB0::0x0B21::0x0039::91SIM0001::INSTR"
 
@@ -150,8 +157,9 @@ def test_the_limiter_acts_and_says_so(source):
     ready(source)
     source.hold(4.9)
     assert source.current_limit_tripped is False
-    source.hold(5.1)
-    assert source.current_limit_tripped is True
+    for volts in (5.1, -5.1):
+        source.hold(volts)
+        assert source.current_limit_tripped is True
     assert source.output_enabled
 
 
@@ -210,8 +218,12 @@ def test_a_program_that_somebody_left_in_the_editor_takes_no_level(source, twin,
 def test_an_instrument_that_went_off_by_itself_is_seen(source, twin):
     ready(source)
     source.hold(2.0)
+    assert int(ask(twin, ":STAT:EVEN?")) & (CHANGED | TRIPPED) == CHANGED
+    source.hold(2.0)
+    assert int(ask(twin, ":STAT:EVEN?")) & (CHANGED | TRIPPED) == 0
     twin.trip()
     assert not source.output_enabled
+    assert int(ask(twin, ":STAT:EVEN?")) & (CHANGED | TRIPPED) == TRIPPED
 
 
 # --- the driver against the wire ---
