@@ -17,7 +17,9 @@ from mho.instruments.roles import Cell, Pulse, Reading
 
 BENCHES = ROOT / "docs/benches"
 DEVICE, CELL = Cell("device", 0, 0), Cell("multiply", 2, 3)
-WIDTH = {"probe-station": 0.02, "two-channels": 1e-3, "parameter-analyser": 0.05, "microcontroller": 1e-4}
+WIDTH = {
+    "probe-station": 0.02, "meter-source-generator": 1e-6, "two-channels": 1e-3, "parameter-analyser": 0.05, "microcontroller": 1e-4,
+}  # fmt: skip
 
 
 def described(folder: Path, name: str, *changes: tuple[str, str]) -> str:
