@@ -31,10 +31,7 @@ def instruments_of(file: BenchFile) -> Iterator[DescribedInstrument]:
     """Yield the instruments of a bench file."""
     tools = file.instruments
     addresses = tools.buses()
-    for role in type(tools).model_fields:
-        entry = getattr(tools, role)
-        if entry is None:
-            continue
+    for role, entry in tools.by_role().items():
         wired = getattr(entry, "terminal", None) or ", ".join(
             f"{name} (ch {channel})" for channel, name in (getattr(entry, "channels", None) or {}).items()
         )

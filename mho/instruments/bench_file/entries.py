@@ -798,6 +798,11 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         """Return the entry of what fills `smu`, `gate`, ..., or of the instrument beside the bench of that name."""
         return self._entry(role) or self.root.get(role)
 
+    def by_role(self) -> dict[str, Any]:
+        """Return the entry of what fills each of `smu`, `gate`, ..., then those beside the bench by their names."""
+        roles = ("smu", "gate", "pulser", "daq", "tester", "board", "switch", "chuck")
+        return {role: self._entry(role) for role in roles if self._entry(role) is not None} | dict(self.beside)
+
     @property
     def beside(self) -> dict[str, BesideEntry]:
         """Instruments beside the bench, by name."""
