@@ -308,15 +308,21 @@ class Bench(GuardedBench):
     def read_list(
         self, cell: Cell, count: int, voltage: float | None = None, *, delay: float = 0.0
     ) -> Floats:
-        """Return conductances (S) of one cell, read `count` times at the source-measure unit's own speed.
+        """Return conductances (S) of one cell, read `count` times at the source-measure unit's own speed, or one by one.
 
         `count` is 1 to 2500; each waits `delay` (s) first. One `read` precedes them, see `sweep`. Errors as `read`: one
         bad reading fails them all.
         """
         count = given.count(count, "count of reads", given.MOST_LEVELS)
         volts = self._checks.read_voltage(voltage)
+        if not self.file.instruments.serves("sweep"):
+            return np.array([self._read_after(delay, cell, volts) for _ in range(count)])
         readings = self.sweep(cell, [volts] * count, delay=delay)
         return np.array([conductance(cell, reading, volts, self._meter) for reading in readings])
+
+    def _read_after(self, delay: float, cell: Cell, volts: float) -> float:
+        self._let_pass(delay)
+        return self.read(cell, volts)
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
         self._program(cell, "READ", gate)

@@ -31,9 +31,9 @@ class TesterMeter:
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
         """Hand on the settings of reads to a tester that takes them."""
-        configure = getattr(self._tester, "configure", None)
-        if configure is not None:
-            configure(current_limit=current_limit, current_range=current_range, nplc=nplc)
+        # One that survives the loss of its connection has every method, whatever its driver has.
+        if hasattr(getattr(self._tester, "_instrument", self._tester), "configure"):
+            self._tester.configure(current_limit=current_limit, current_range=current_range, nplc=nplc)
 
     def enable(self) -> None:
         """Do nothing: a tester is at 0 V between its operations."""

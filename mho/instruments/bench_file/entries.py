@@ -801,7 +801,9 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def by_role(self) -> dict[str, Any]:
         """Return the entry of what fills each of `smu`, `gate`, ..., then those beside the bench by their names."""
         roles = ("smu", "gate", "pulser", "daq", "tester", "board", "switch", "chuck")
-        return {role: self._entry(role) for role in roles if self._entry(role) is not None} | dict(self.beside)
+        return {role: self._entry(role) for role in roles if self._entry(role) is not None} | dict(
+            self.beside
+        )
 
     @property
     def beside(self) -> dict[str, BesideEntry]:

@@ -14,11 +14,13 @@ from mho.errors import BenchError, InstrumentError, LimitError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.opening.opening import open_rehearsal
 from mho.instruments.roles import Cell, Pulse, Reading
+from mho.instruments.simulated.faults import Fault
 
 BENCHES = ROOT / "docs/benches"
 DEVICE, CELL = Cell("device", 0, 0), Cell("multiply", 2, 3)
 WIDTH = {
-    "probe-station": 0.02, "meter-source-generator": 1e-6, "two-channels": 1e-3, "parameter-analyser": 0.05, "microcontroller": 1e-4,
+    "probe-station": 0.02, "meter-source-generator": 1e-6, "two-channels": 1e-3, "parameter-analyser": 0.05,
+    "microcontroller": 1e-4,
 }  # fmt: skip
 
 
@@ -165,6 +167,16 @@ def test_a_board_that_answers_nonsense_is_told_and_left_safe(monkeypatch, method
     assert bench.laboratory.live() == ()
 
 
+def test_a_list_of_reads_needs_no_sweep():
+    with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
+        bench.pulse(CELL, Pulse("set", 4.0, 1e-4, gate=1.6))
+        before = bench.now()
+        assert_allclose(bench.read_list(CELL, 3, delay=0.2), bench.read(CELL), rtol=0.1)
+        assert bench.now() - before > 0.6
+        with pytest.raises(BenchError, match="a sweep cannot run on bench 'microcontroller'"):
+            bench.sweep(CELL, [0.1])
+
+
 def test_a_tester_may_answer_the_current_alone(monkeypatch):
     with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
         monkeypatch.setattr(type(bench.instruments.tester), "read", lambda self, volts: 1e-6)
@@ -291,3 +303,17 @@ def test_a_free_name_is_as_good_as_ours():
     assert (entries.smu.channel, entries.gate.channel) == (1, 2)
     assert entries.name_of("smu") == entries.name_of("gate") == "analyser"
     assert mho.Cell("device", 0, 0) == DEVICE
+
+
+def test_a_tester_survives_the_loss_of_its_connection_and_what_pulses_is_not_done_twice(tmp_path):
+    address = 'address = "ASRL5::INSTR"'
+    again = (address, f"{address}\nreconnect = {{ tries = 3, wait = 0.1 }}")
+    path = described(tmp_path, "microcontroller", again)
+    with rehearsed(path) as bench:
+        before = bench.read(CELL)
+        bench.laboratory.faults.append(Fault("ASRL5::INSTR", "disconnect", opens=1))
+        assert_allclose(bench.read(CELL), before, atol=1e-7)
+        bench.laboratory.faults.append(Fault("ASRL5::INSTR", "disconnect", match=b"PU", opens=1))
+        with pytest.raises(InstrumentError, match="the connection was lost during 'pulse' and is back"):
+            bench.pulse(CELL, Pulse("set", 1.0, 1e-4, gate=1.0))
+    assert bench.laboratory.live() == ()
