@@ -71,7 +71,8 @@ class TesterGate:
         """Do nothing: a tester limits its currents by itself."""
 
     def enable(self) -> None:
-        """Do nothing."""
+        """Hold the word line at 0 V: it must not float."""
+        self._tester.gate(0.0)
 
     def hold(self, voltage: float) -> None:
         """Hold the word line at `voltage` (V)."""

@@ -167,6 +167,12 @@ def test_a_board_that_answers_nonsense_is_told_and_left_safe(monkeypatch, method
     assert bench.laboratory.live() == ()
 
 
+def test_a_word_line_is_held_at_0_v_before_a_transistor_that_is_off_is_read():
+    with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
+        assert abs(bench.measure(CELL, gate=0.0).current) < 2e-8
+        assert bench.laboratory.incidents == []
+
+
 def test_a_list_of_reads_needs_no_sweep():
     with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
         bench.pulse(CELL, Pulse("set", 4.0, 1e-4, gate=1.6))
