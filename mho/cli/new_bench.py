@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mho.cli.bench_report import print_report
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.terminal.sentences import say
+from mho.cli.terminal.sentences import print_warning, say
 from mho.cli.terminal.terminal import Terminal
-from mho.errors import InputError, MhoError
+from mho.errors import Aborted, InputError, MhoError
 from mho.escaping import visible
 from mho.lazy_names import late_imports
 
@@ -100,9 +100,11 @@ def _look_at_buses(ask: bool | None, asking: bool) -> tuple[str, dict[str, str]]
     if not asking:
         return library, {}
     say(f"on the buses: {', '.join(resources) or 'nothing that is listed'}", err=True)
-    quiet = [one for one in resources if not one.upper().startswith(("ASRL", "TCPIP"))]
+    quiet = doctor.may_be_asked(resources)
     if quiet and ask is None:
-        ask = typer.confirm("Ask them what they are (*IDN?)? Not while one measures.", err=True)
+        ask = (
+            _ask("Ask them what they are (*IDN?)? Not while one measures. (y/n)", "n").lower().startswith("y")
+        )
     if not (quiet and ask):
         return library, {}
     identities: dict[str, str] = {}
@@ -113,29 +115,47 @@ def _look_at_buses(ask: bool | None, asking: bool) -> tuple[str, dict[str, str]]
 
 
 def _answered(path: Path, given: dict[str, str], suggested: dict[str, str], visa: str) -> doctor.NewBench:
-    """Ask for what is not given, with what may be meant; return the bench."""
-    answers: dict[str, str] = {}
+    """Ask for what is not given, with what may be meant, until it can be used; return the bench."""
+    values: dict[str, Any] = {}
     suggested = {"chip": "reference", "vectors": OWN_CONVERTERS, "pulse_width": "10us", **suggested}
-    for name, question in QUESTIONS.items():
-        if name == "bit_line":  # the chip is known by now
-            bears = doctor.chip_bears(answers["chip"])
+    for name in QUESTIONS:
+        while name not in values:
+            text = given[name] or _ask(QUESTIONS[name], suggested.get(name))
+            try:
+                values[name] = _value(name, text)
+            except MhoError as error:
+                if given[name]:
+                    raise
+                print_warning(error)
+        if name == "chip":
+            bears = doctor.chip_bears(values["chip"])
             suggested |= {one: f"{value:g}{UNITS[one]}" for one, value in bears.items()}
-        answers[name] = given[name] or str(
-            typer.prompt(visible(question), default=suggested.get(name), err=True)
-        )
-    ratings = {
-        name: quantities.parse_quantity(answers[name], unit, f"--{name.replace('_', '-')}")
-        for name, unit in UNITS.items()
-    }
-    outputs, inputs = "", ""
-    if answers["vectors"] != OWN_CONVERTERS:
-        outputs, comma, inputs = answers["vectors"].partition(",")
-        if not (outputs.strip() and comma and inputs.strip()):
-            raise InputError(
-                f"--vectors is {answers['vectors']!r}; write OUTPUTS,INPUTS, as in Dev1/ao0:3,Dev1/ai0:3"
-            )
-    wired = {name: doctor.Wired.parse(answers[name], f"--{name}") for name in ("read", "gate", "pulse")}
+    outputs, inputs = values.pop("vectors")
+    ratings = doctor.Ratings(**{name: values.pop(name) for name in UNITS})
     return doctor.NewBench(
-        name=path.stem, chip=answers["chip"], board=answers["board"], outputs=outputs.strip(), inputs=inputs.strip(),
-        visa=visa, ratings=doctor.Ratings(**ratings), **wired,
-    )  # fmt: skip
+        name=path.stem, ratings=ratings, outputs=outputs, inputs=inputs, visa=visa, **values
+    )
+
+
+def _ask(question: str, suggestion: str | None) -> str:
+    try:
+        return str(typer.prompt(visible(question), default=suggestion, prompt_suffix=" ", err=True)).strip()
+    except typer.Abort:
+        raise Aborted("stopped; nothing was written") from None
+
+
+def _value(name: str, text: str) -> Any:
+    """Return what an answer means; raises an `MhoError` for one that cannot be."""
+    option = f"--{name.replace('_', '-')}"
+    if name in UNITS:
+        return quantities.parse_quantity(text, UNITS[name], option)
+    if name in ("read", "gate", "pulse"):
+        return doctor.Wired.parse(text, option)
+    if name == "chip":
+        doctor.chip_bears(text)  # there is such a map
+    if name != "vectors":
+        return text
+    outputs, comma, inputs = (part.strip() for part in text.partition(","))
+    if text != OWN_CONVERTERS and not (outputs and comma and inputs):
+        raise InputError(f"--vectors is {text!r}; write OUTPUTS,INPUTS, as in Dev1/ao0:3,Dev1/ai0:3")
+    return ("", "") if text == OWN_CONVERTERS else (outputs, inputs)

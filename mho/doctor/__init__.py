@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.doctor.benches import ask_identities
+    from mho.doctor.benches import ask_identities, may_be_asked
     from mho.doctor.examination import examine
     from mho.doctor.findings import Finding, Verdict
     from mho.doctor.installation import mho_version
@@ -41,5 +41,5 @@ else:
 
 __all__ = [
     "Finding", "Machine", "NewBench", "Ratings", "Verdict", "Wired", "ask_identities", "bench_text", "check_on_twins",
-    "chip_bears", "examine", "found_instruments", "mho_version", "suggestions", "write_new",
+    "chip_bears", "examine", "found_instruments", "may_be_asked", "mho_version", "suggestions", "write_new",
 ]  # fmt: skip

@@ -120,7 +120,7 @@ def check_instruments(machine: Machine) -> Iterator[Finding]:
         there = machine.probe("visa_ivi")
         library = "@ivi" if there["paths"] else "@py"
         resources = there["resources"] if there["paths"] else machine.probe("visa_py")["resources"]
-        asked = [one for one in resources if not one.upper().startswith(NO_QUESTIONS)]
+        asked = may_be_asked(resources)
         if not asked:
             yield say.ok(
                 "none on USB, GPIB and PXI to ask; those on serial ports and networks only with --bench"
@@ -145,6 +145,11 @@ def _of_bench(machine: Machine) -> Iterator[Finding]:
     else:
         addresses = list(dict.fromkeys(source.bench.instruments.addresses()))
         yield from _ask(machine, source.bench.visa, addresses)
+
+
+def may_be_asked(resources: Iterable[str]) -> list[str]:
+    """Return the resources at which there is an instrument: not serial ports, nor what is on a network."""
+    return [one for one in resources if not one.upper().startswith(NO_QUESTIONS)]
 
 
 def ask_identities(

@@ -119,3 +119,25 @@ def test_at_a_terminal_it_asks_and_suggests_what_it_has_found(
     tools = load_bench_file(str(path)).bench.instruments
     assert (tools.smu.address, tools.gate.address, tools.pulser.address) == tuple(IDENTITIES)
     assert load_bench_file(str(path)).bench.terminal_limits().terminals["bit line"].voltage == 5.0
+
+
+def test_an_answer_that_cannot_be_is_asked_for_again(
+    shell: Shell, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["n", "five volts", "1kg", "4.5V"]
+    monkeypatch.setattr(sys, "stdin", Terminal("\n".join(typed) + "\n"))
+    path = tmp_path / "lab.toml"
+    code, _, err = shell("bench", "new", path, *words(bit_line=None))
+    assert code == 0, err
+    assert err.count("mho: --bit-line is") == 2
+    assert load_bench_file(str(path)).bench.terminal_limits().terminals["bit line"].voltage == 4.5
+
+
+def test_who_stops_answering_has_written_nothing(
+    shell: Shell, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    code, _, err = shell("bench", "new", tmp_path / "lab.toml", *words(bit_line=None))
+    assert code == 130
+    assert err.splitlines()[-1].endswith("mho: stopped; nothing was written")
+    assert not (tmp_path / "lab.toml").exists()
