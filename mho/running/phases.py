@@ -367,6 +367,7 @@ def carry_out(
                 with outcome:
                     if bench.simulated is not None and bench.simulated.chip.preset.warning:
                         stream.say(bench.simulated.chip.preset.warning, "WARNING")
+                    _say_composed(procedure, bench, stream)
                     with (
                         warnings_recorded(stream),
                         _making_safe(bench, writer, stream, outcome),
@@ -383,6 +384,15 @@ def carry_out(
                 _end(path, writer, stream, bench, outcome, conclusion)
     filled: Result = _filled_in(result, path if kept else None, took)
     return filled
+
+
+def _say_composed(procedure: Procedure[Any], bench: Bench, stream: Stream) -> None:
+    """Say, in the run's log, which operations of the run the bench puts together from others, as its file allows."""
+    composed = bench.file.instruments.composed()
+    needed = procedure.needed() if composed else ()
+    for operation, how in composed.items():
+        if operation in needed:
+            stream.say(f"`{operation}` is put together on this bench: {how}")
 
 
 class _Unkept:

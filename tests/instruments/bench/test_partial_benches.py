@@ -167,6 +167,19 @@ def test_a_board_that_answers_nonsense_is_told_and_left_safe(monkeypatch, method
     assert bench.laboratory.live() == ()
 
 
+def test_what_is_put_together_is_named_in_the_run(tmp_path):
+    simulated = (BENCHES / "two-channels.toml").read_text("utf-8") + "\n[simulation]\n"
+    (tmp_path / "lab.toml").write_text(simulated, "utf-8")
+    pulsed = "`pulse` is put together on this bench: pulses by a source-measure unit"
+    for kind, says in ((mho.Form, [pulsed]), (mho.Read, [])):
+        path = tmp_path / f"{kind.__name__}.h5"
+        mho.run(
+            kind(array="device", rows="0", columns="0"), bench=str(tmp_path / "lab.toml"), seed=1, output=path
+        )
+        with mho.open_run(path) as file:
+            assert [one.message for one in file.log() if "put together" in one.message] == says
+
+
 def test_a_word_line_is_held_at_0_v_before_a_transistor_that_is_off_is_read():
     with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
         assert abs(bench.measure(CELL, gate=0.0).current) < 2e-8
