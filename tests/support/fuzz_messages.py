@@ -98,9 +98,11 @@ def scpi(device: ScpiDevice) -> Messages:
     return with_noise(message)
 
 
-def _scpi_vocabulary(device: type) -> Iterator[tuple[str, bool, tuple[CommandParameter[Any], ...]]]:
+def _scpi_vocabulary(
+    device: type[ScpiDevice],
+) -> Iterator[tuple[str, bool, tuple[CommandParameter[Any], ...]]]:
     """Every header a class understands, whether it asks, and its parameters."""
-    for owner in device.__mro__:
+    for owner in (base for kind in (device, *device.parts) for base in kind.__mro__):
         for member in vars(owner).values():
             if isinstance(member, SettingBase):
                 for header, _, parameter in member.forms:

@@ -24,6 +24,9 @@
             ":SLOT:COUNt?": lambda self: str(self.count), ":SLOT:BEEP": (Numeric(), lambda self, hertz: None),
         }
 
+An instrument owns parts, such as its source: each is a `ScpiPart`, which declares its settings and commands in the same
+way. The device names their classes in `parts`, and makes them in that order.
+
 In a header, upper case is the short form, ``[:NODE]`` may be left out, ``NODE[1|2]`` takes a suffix, which
 the handler receives first. ``<function>`` stands for the functions of a source or meter: `FunctionSetting`, and
 `command` with `functions`, name them, and the handler receives the function first. A handler refuses with
@@ -55,10 +58,28 @@ from mho.instruments.simulated.scpi.language import (
 from mho.instruments.simulated.scpi.parameters import Numeric
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, NO_ERROR, QueuedError, ScpiError, StatusModel
 
-__all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
+__all__ = [
+    "FunctionSetting",
+    "IndexedSetting",
+    "ScpiDevice",
+    "ScpiError",
+    "ScpiPart",
+    "Setting",
+    "command",
+    "query",
+]
 
 _BYTE = Numeric(0, 0, 255, integer=True)
 _REGISTERS = {"operation": "OPERation", "questionable": "QUEStionable"}
+
+
+class ScpiPart:
+    """A part that an instrument owns, with settings and commands of its own; `device` is the instrument."""
+
+    def __init__(self, device: Any) -> None:
+        self.device = device
+        self.real_format, self.integer_format = device.real_format, device.integer_format
+        device.own(self)
 
 
 class ScpiDevice:
@@ -69,6 +90,7 @@ class ScpiDevice:
     integer_format: ClassVar[str] = "%d"
     scpi_version: ClassVar[str] = "1999.0"
     error_capacity: ClassVar[int] = 32
+    parts: ClassVar[tuple[type[ScpiPart], ...]] = ()
     _language: ClassVar[Language]
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
@@ -78,12 +100,18 @@ class ScpiDevice:
         self._input = b""
         self._output = b""
         self._no_error = self.format_error(NO_ERROR)
-        for setting in self._language.settings.values():
-            setting.restore(self)
+        self._owners: tuple[Any, ...] = ()  # of settings and commands: itself, and its parts
+        self.own(self)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._language = Language(cls)
+        cls._language = Language(cls, cls.parts)
+
+    def own(self, owner: Any) -> None:
+        """Add what has settings, with their defaults; a part does so itself when it is made."""
+        for setting in self._language.owned[len(self._owners)].values():
+            setting.restore(owner)
+        self._owners += (owner,)
 
     # --- what transports use ---
 
@@ -166,10 +194,12 @@ class ScpiDevice:
             self._output = b""
             self.push_error(-410)
         replies: list[str] = []
+        owners = self._owners
         for call in calls:
-            function, arguments, late, _ = call
+            function, arguments, late, _, index = call
+            owner = owners[index]
             try:
-                reply = function(self, *(resolve(call, self) if late else arguments))
+                reply = function(owner, *(resolve(call, owner) if late else arguments))
             except ScpiError as error:
                 self.push_error(error.code, error.detail)
             else:
@@ -204,8 +234,9 @@ class ScpiDevice:
     }
 
     def _reset(self) -> None:
-        for setting in self._language.settings.values():
-            setting.restore(self)
+        for owner, settings in zip(self._owners, self._language.owned, strict=True):
+            for setting in settings.values():
+                setting.restore(owner)
         self.reset()
 
     @command("*ESE", _BYTE)
