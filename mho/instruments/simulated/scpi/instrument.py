@@ -81,6 +81,13 @@ class ScpiPart:
         self.real_format, self.integer_format = device.real_format, device.integer_format
         device.own(self)
 
+    def push_error(self, code: int, detail: str = "") -> None:
+        """Queue an error of this number at the instrument."""
+        self.device.push_error(code, detail)
+
+    def reset(self) -> None:
+        """Perform the part of ``*RST`` beyond restoring the settings; the instrument's own comes first."""
+
 
 class ScpiDevice:
     """Base of the simulated SCPI instruments, on the bench's clock and generator; `serial` is for ``*IDN?``."""
@@ -237,7 +244,8 @@ class ScpiDevice:
         for owner, settings in zip(self._owners, self._language.owned, strict=True):
             for setting in settings.values():
                 setting.restore(owner)
-        self.reset()
+        for owner in self._owners:
+            owner.reset()
 
     @command("*ESE", _BYTE)
     def _set_event_enable(self, mask: float) -> None:
