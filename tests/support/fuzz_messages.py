@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mho.instruments.simulated.agilentb1500.language import FlexDevice
-from mho.instruments.simulated.lakeshore335 import LakeShoreDevice
+from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore335
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
 from mho.instruments.simulated.scpi.language import SettingBase, declared_headers
 from mho.instruments.simulated.scpi.parameters import (  # fmt: skip
@@ -211,7 +211,7 @@ def flex(device: FlexDevice) -> Messages:
 SETTINGS = ("300", "398.15", "10.5", "0.05", "100", "1e3", "-5", "9999", "1.", ".5", "", "x")
 
 
-def lake_shore(device: LakeShoreDevice) -> Messages:
+def lake_shore(device: SimulatedLakeShore335) -> Messages:
     """Draw messages of one to three commands."""
     vocabulary = sorted((header, parameters) for header, (_, parameters) in device.vocabulary.items())
 
