@@ -23,6 +23,11 @@ PACKAGE = "pymeasure.experiment"
 
 if TYPE_CHECKING:
     from pymeasure.experiment import parameters as theirs
+    from pymeasure.experiment.parameters import BooleanParameter as TheirBoolean
+    from pymeasure.experiment.parameters import FloatParameter as TheirFloat
+    from pymeasure.experiment.parameters import IntegerParameter as TheirInteger
+    from pymeasure.experiment.parameters import ListParameter as TheirList
+    from pymeasure.experiment.parameters import Parameter as TheirParameter
     from typing_extensions import TypeVar as TypeVarWithDefault
 
     Value = TypeVarWithDefault("Value", default=Any)
@@ -38,6 +43,9 @@ else:
     finally:
         if alone:
             del sys.modules[PACKAGE]  # a later import of the package loads all of it, with the same classes
+    TheirParameter, TheirList = theirs.Parameter, theirs.ListParameter  # ours are called as theirs
+    TheirInteger, TheirFloat = theirs.IntegerParameter, theirs.FloatParameter
+    TheirBoolean = theirs.BooleanParameter
 
 __all__ = [
     "BooleanParameter", "FloatParameter", "IntegerParameter", "ListParameter", "OwnCodeParameter", "Parameter",
@@ -57,7 +65,7 @@ class FormOptions(TypedDict, total=False):
     description: str | None
 
 
-class Parameter(theirs.Parameter, Generic[Value]):
+class Parameter(TheirParameter, Generic[Value]):
     """A parameter of any kind of value: text, path, array.
 
     Parameters
@@ -84,7 +92,7 @@ class Parameter(theirs.Parameter, Generic[Value]):
     @overload
     def __init__(self, name: str, default: Value, **form: Unpack[FormOptions]) -> None: ...
     def __init__(self, name: str, default: Any = None, **form: Unpack[FormOptions]) -> None:
-        theirs.Parameter.__init__(self, name, default, **form)
+        TheirParameter.__init__(self, name, default, **form)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -100,7 +108,7 @@ class Parameter(theirs.Parameter, Generic[Value]):
         def __set__(self, instance: object, value: Value) -> None: ...
 
 
-class IntegerParameter(Parameter[Value], theirs.IntegerParameter):
+class IntegerParameter(Parameter[Value], TheirInteger):
     """A whole number.
 
     Parameters
@@ -139,10 +147,10 @@ class IntegerParameter(Parameter[Value], theirs.IntegerParameter):
         self, name: str, units: str | None = None, minimum: float = -1e9, maximum: float = 1e9,
         step: int | None = None, *, default: int | None = None, **form: Unpack[FormOptions],
     ) -> None:  # fmt: skip
-        theirs.IntegerParameter.__init__(self, name, units, minimum, maximum, step, default=default, **form)
+        TheirInteger.__init__(self, name, units, minimum, maximum, step, default=default, **form)
 
 
-class FloatParameter(Parameter[Value], theirs.FloatParameter):
+class FloatParameter(Parameter[Value], TheirFloat):
     """A number.
 
     Parameters
@@ -185,12 +193,10 @@ class FloatParameter(Parameter[Value], theirs.FloatParameter):
         decimals: int = 15, step: float | None = None, *, default: float | None = None,
         **form: Unpack[FormOptions],
     ) -> None:  # fmt: skip
-        theirs.FloatParameter.__init__(
-            self, name, units, minimum, maximum, decimals, step, default=default, **form
-        )
+        TheirFloat.__init__(self, name, units, minimum, maximum, decimals, step, default=default, **form)
 
 
-class BooleanParameter(Parameter[Value], theirs.BooleanParameter):
+class BooleanParameter(Parameter[Value], TheirBoolean):
     """Yes or no; arguments as of `Parameter`.
 
     Examples
@@ -210,10 +216,10 @@ class BooleanParameter(Parameter[Value], theirs.BooleanParameter):
         self: BooleanParameter[bool], name: str, default: bool, **form: Unpack[FormOptions]
     ) -> None: ...
     def __init__(self, name: str, default: bool | None = None, **form: Unpack[FormOptions]) -> None:
-        theirs.BooleanParameter.__init__(self, name, default, **form)
+        TheirBoolean.__init__(self, name, default, **form)
 
 
-class ListParameter(Parameter[Value], theirs.ListParameter):
+class ListParameter(Parameter[Value], TheirList):
     """One of some choices.
 
     Parameters
@@ -250,10 +256,10 @@ class ListParameter(Parameter[Value], theirs.ListParameter):
         self, name: str, choices: Iterable[Any] | None = None, units: str | None = None, *,
         default: Any = None, **form: Unpack[FormOptions],
     ) -> None:  # fmt: skip
-        theirs.ListParameter.__init__(self, name, choices, units, default=default, **form)
+        TheirList.__init__(self, name, choices, units, default=default, **form)
 
 
-class OwnCodeParameter(ListParameter[Any]):
+class OwnCodeParameter(Parameter[Any], TheirList):
     """One of the `choices`, or a class of one's own: itself, ``module:Class``, ``path/file.py:Class`` or an entry point.
 
     `noun`: what it is: "refinement"; entry points are of the group ``mho.refinements``.
@@ -268,7 +274,7 @@ class OwnCodeParameter(ListParameter[Any]):
         default: str | None = None,
         **form: Unpack[FormOptions],
     ) -> None:
-        super().__init__(name, choices, default=default, **form)
+        TheirList.__init__(self, name, choices, default=default, **form)
         self.noun = noun
 
     def convert(self, value: Any) -> Any:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mho.instruments.simulated.agilentb1500.language import FlexDevice
-from mho.instruments.simulated.lakeshore335 import LakeShoreDevice
+from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore335
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
-from mho.instruments.simulated.scpi.language import SettingBase, declared_headers, declaring
+from mho.instruments.simulated.scpi.language import SettingBase, declared_headers
 from mho.instruments.simulated.scpi.parameters import (  # fmt: skip
     BlockParameter,
     Boolean,
@@ -101,9 +101,11 @@ def scpi(device: ScpiDevice) -> Messages:
     return with_noise(message)
 
 
-def _scpi_vocabulary(device: type) -> Iterator[tuple[str, bool, tuple[CommandParameter[Any], ...]]]:
+def _scpi_vocabulary(
+    device: type[ScpiDevice],
+) -> Iterator[tuple[str, bool, tuple[CommandParameter[Any], ...]]]:
     """Every header a class understands, whether it asks, and its parameters."""
-    for _, _, owner in declaring(device):
+    for owner in (base for kind in (device, *device.parts) for base in kind.__mro__):
         for member in vars(owner).values():
             if isinstance(member, SettingBase):
                 for header, _, parameter in member.forms:
@@ -212,7 +214,7 @@ def flex(device: FlexDevice) -> Messages:
 SETTINGS = ("300", "398.15", "10.5", "0.05", "100", "1e3", "-5", "9999", "1.", ".5", "", "x")
 
 
-def lake_shore(device: LakeShoreDevice) -> Messages:
+def lake_shore(device: SimulatedLakeShore335) -> Messages:
     """Draw messages of one to three commands."""
     vocabulary = sorted((header, parameters) for header, (_, parameters) in device.vocabulary.items())
 

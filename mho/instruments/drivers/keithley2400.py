@@ -26,9 +26,8 @@ NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
 DELAY = Span(0.0, 999.9999, "delay", "s")
 # Steps of its overvoltage protection, by V; beyond 160 V there is none (?)
 PROTECTIONS = {volts: volts for volts in (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)} | {math.inf: 210.0}
-LIMITED = (
-    8 | 65536
-)  # bits 3 and 16 of a reading's status word: held by the compliance, or by the fixed range (?)
+# Bits 3 and 16 of a reading's status word: the compliance holds the source, or the end of the fixed range does (?)
+LIMITED = 8 | 65536
 MEASURED = ':SENS:FUNC:CONC ON;:SENS:FUNC "VOLT","CURR";:FORM:ELEM VOLT,CURR,STAT'
 
 

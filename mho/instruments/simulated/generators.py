@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +92,9 @@ SOURCE_RESISTANCE = 50.0
 FROM_THE_LOW_LEVEL = ("PULS", "SQU", "PRBS")
 
 
-class SourceSetting(IndexedSetting[T]):
-    """A setting of each channel's source; its header goes on behind ``[:SOURce[1|2]]:``."""
-
-    def __init__(self, header: str, parameter: CommandParameter[T]) -> None:
-        super().__init__(f"[:SOURce[1|2]]:{header}", parameter)
+def source_setting(header: str, parameter: CommandParameter[T]) -> IndexedSetting[T]:
+    """Declare a setting of each channel's source; its header goes on behind ``[:SOURce[1|2]]:``."""
+    return IndexedSetting(f"[:SOURce[1|2]]:{header}", parameter)
 
 
 @lru_cache(maxsize=16)
@@ -105,8 +103,14 @@ def load_factor(load: float) -> float:
     return 2.0 if load >= INFINITE else 2.0 * load / (load + SOURCE_RESISTANCE)
 
 
-class PulseOutputs(ScpiDevice):
-    """The output stage of a two-channel generator.
+if TYPE_CHECKING:
+    _Beside = ScpiDevice
+else:
+    _Beside = object
+
+
+class PulseOutputs(_Beside):
+    """The output stage of a two-channel generator; a mixin for a `ScpiDevice`, placed before it.
 
     `ports` are what each channel's terminal is wired to; a high impedance, so the programmed voltage arrives when the load
     is set to INF, and twice that when it is left at 50 ohm. `at_rest` is whether both terminals are known to be open or at
@@ -127,10 +131,10 @@ class PulseOutputs(ScpiDevice):
     output_on: IndexedSetting[bool]
     load: IndexedSetting[float]
 
-    unit = SourceSetting("VOLTage:UNIT", Choice("VPP", UNITS))
-    limit_high = SourceSetting("VOLTage:LIMit:HIGH", Numeric(10.0, -10.0, 10.0, unit="V"))
-    limit_low = SourceSetting("VOLTage:LIMit:LOW", Numeric(-10.0, -10.0, 10.0, unit="V"))
-    burst_mode = SourceSetting("BURSt:MODE", Choice("TRIG", ("TRIGgered", "GATed")))
+    unit = source_setting("VOLTage:UNIT", Choice("VPP", UNITS))
+    limit_high = source_setting("VOLTage:LIMit:HIGH", Numeric(10.0, -10.0, 10.0, unit="V"))
+    limit_low = source_setting("VOLTage:LIMit:LOW", Numeric(-10.0, -10.0, 10.0, unit="V"))
+    burst_mode = source_setting("BURSt:MODE", Choice("TRIG", ("TRIGgered", "GATed")))
     polarity = IndexedSetting(":OUTPut[1|2]:POLarity", Choice("NORM", ("NORMal", "INVerted")))
 
     def __init__(

@@ -58,11 +58,76 @@ def integer(low: int, high: int) -> Parse:
     return parse
 
 
-class LakeShoreDevice(LineDevice):
-    """An instrument of Lake Shore's language; what a handler takes are functions that parse its parameters."""
+NOISE = 5e-3  # K, of a reading
+FULL = (0.0, 0.01, 0.1, 1.0)  # K/s at full power of the ranges off, low, medium, high: a factor of ten each
+CLOSED_LOOP, KELVIN = 1, 1
+NO_SENSOR = 1 | 64  # invalid reading, sensor units zero
+OPEN_LOAD = 1
 
-    model: ClassVar[str]
+
+def output(device: Any, text: str) -> int:
+    """Parse the number of an output."""
+    return int(integer(1, len(device.inputs))(device, text))
+
+
+def sensor(device: Any, text: str) -> str:
+    """Parse the letter of an input."""
+    letter = text.upper()
+    if len(letter) != 1 or not letter.isalpha():
+        raise RefusedCommand(COMMAND_ERROR)
+    if letter not in device.inputs:
+        raise RefusedCommand(EXECUTION_ERROR)
+    return letter
+
+
+def six_digits(value: float) -> str:
+    """Format a reading as ``±nnnnnn``: a sign and six digits around the point."""
+    for decimals in (5, 4, 3, 2, 1):
+        text = f"{value:+.{decimals}f}"
+        if len(text) <= 8:
+            return text
+    return f"{value:+.0f}"
+
+
+@dataclass
+class ControlLoop:
+    """The control loop of one output.
+
+    The setpoint goes from `start` to `target` (K) since a time (s), at `rate` (K/min, 0 is at once) where it `ramps`. A
+    `heater` range of 0 is off. `mode` is control mode, number of the input, and whether it stays on after a power cut;
+    `gains` are P, I, D.
+    """
+
+    start: float = 0.0
+    target: float = 0.0
+    since: float = 0.0
+    ramps: bool = False
+    rate: float = 0.0
+    heater: int = 0
+    mode: tuple[int, int, int] = (CLOSED_LOOP, 1, 0)
+    gains: tuple[float, float, float] = (50.0, 20.0, 0.0)
+
+    def speed(self) -> float:
+        """Return the speed of the setpoint, K/s; infinite without a ramp."""
+        return self.rate / 60.0 if self.ramps and self.rate else math.inf
+
+    def setpoint(self, now: float) -> float:
+        """Return where the setpoint is, K."""
+        way = self.target - self.start
+        moved = self.speed() * (now - self.since) if math.isfinite(self.speed()) else math.inf
+        return self.target if moved >= abs(way) else self.start + math.copysign(moved, way)
+
+
+class SimulatedLakeShore335(LineDevice):
+    """A 335 on a bench; what a handler takes are functions that parse its parameters.
+
+    `stage`: the heated stage.
+    `output`, `input`: where its heater and its sensor are.
+    """
+
+    model: ClassVar[str] = "MODEL335"
     firmware: ClassVar[str] = "1.6"
+    inputs: ClassVar[str] = "AB"
     commands = {
         "*IDN?": lambda self: f"LSCI,{self.model},{self.serial}/{self.serial},{self.firmware}",
         "*CLS": lambda self: setattr(self, "events", 0),
@@ -77,13 +142,42 @@ class LakeShoreDevice(LineDevice):
         "*OPC?": lambda self: "1",
         "*WAI": lambda self: None,  # nothing is pending between two messages
         "*TST?": lambda self: "0",
+        "RDGST?": (sensor, lambda self, letter: f"{self._status_of(letter):03d}"),
+        "INTYPE?": (sensor, lambda self, letter: ",".join(map(str, self._types[letter]))),
+        "INTYPE": (
+            sensor, integer(0, 4), integer(0, 1), integer(0, 8), integer(0, 1), integer(1, 3),
+            lambda self, letter, *values: self._types.update({letter: values}),
+        ),
+        "TLIMIT?": (sensor, lambda self, letter: f"{self._limits[letter]:+.0f}"),
+        "SETP?": (output, lambda self, number: six_digits(self.loops[number].setpoint(self.clock.now))),
+        "RAMP?": (output, lambda self, n: f"{int(self.loops[n].ramps)},{self.loops[n].rate:+.1f}"),
+        "RANGE?": (output, lambda self, number: str(self.loops[number].heater)),
+        "HTRST?": (output, lambda self, n: str(self.heater_fault if n == self._output_at else OPEN_LOAD)),
+        "OUTMODE?": (output, lambda self, number: ",".join(map(str, self.loops[number].mode))),
+        "PID": (
+            output, real(0.1, 1000.0), real(0.1, 1000.0), real(0.0, 200.0),
+            lambda self, number, *gains: setattr(self.loops[number], "gains", gains),
+        ),
+        "PID?": (output, lambda self, number: ",".join(map(six_digits, self.loops[number].gains))),
     }  # fmt: skip
 
-    def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
+    def __init__(
+        self, clock: VirtualClock, rng: np.random.Generator, stage: StagePort, *, serial: str = "SIM00000",
+        output: int = 1, input: str = "A",
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng)
         self.serial = serial
         self.events, self._event_enable, self._service_enable = POWER_ON, 0, 0
-        self._input = self._output = b""
+        self._output = b""
+        # Faults to inject: what RDGST? (see `break_sensor`) and HTRST? answer of the stage's
+        self.sensor_fault = self.heater_fault = 0
+        self.stuck = False  # whether the heater's range no longer goes off; a fault to inject
+        self._stage, self._output_at, self._input_at = stage, output, input
+        numbers = range(1, len(self.inputs) + 1)
+        self.loops = {number: ControlLoop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}
+        self._types = dict.fromkeys(self.inputs, (3, 1, 0, 1, KELVIN))  # platinum, in kelvin
+        self._limits = dict.fromkeys(self.inputs, 0.0)
+        stage.follow(self._keep_limit)
 
     # --- what transports use ---
 
@@ -150,110 +244,7 @@ class LakeShoreDevice(LineDevice):
         events, self.events = self.events, 0
         return f"{events:03d}"
 
-
-NOISE = 5e-3  # K, of a reading
-FULL = (0.0, 0.01, 0.1, 1.0)  # K/s at full power of the ranges off, low, medium, high: a factor of ten each
-CLOSED_LOOP, KELVIN = 1, 1
-NO_SENSOR = 1 | 64  # invalid reading, sensor units zero
-OPEN_LOAD = 1
-
-
-def output(device: Any, text: str) -> int:
-    """Parse the number of an output."""
-    return int(integer(1, len(device.inputs))(device, text))
-
-
-def sensor(device: Any, text: str) -> str:
-    """Parse the letter of an input."""
-    letter = text.upper()
-    if len(letter) != 1 or not letter.isalpha():
-        raise RefusedCommand(COMMAND_ERROR)
-    if letter not in device.inputs:
-        raise RefusedCommand(EXECUTION_ERROR)
-    return letter
-
-
-def six_digits(value: float) -> str:
-    """Format a reading as ``±nnnnnn``: a sign and six digits around the point."""
-    for decimals in (5, 4, 3, 2, 1):
-        text = f"{value:+.{decimals}f}"
-        if len(text) <= 8:
-            return text
-    return f"{value:+.0f}"
-
-
-@dataclass
-class ControlLoop:
-    """The control loop of one output.
-
-    The setpoint goes from `start` to `target` (K) since a time (s), at `rate` (K/min, 0 is at once) where it `ramps`. A
-    `heater` range of 0 is off. `mode` is control mode, number of the input, and whether it stays on after a power cut;
-    `gains` are P, I, D.
-    """
-
-    start: float = 0.0
-    target: float = 0.0
-    since: float = 0.0
-    ramps: bool = False
-    rate: float = 0.0
-    heater: int = 0
-    mode: tuple[int, int, int] = (CLOSED_LOOP, 1, 0)
-    gains: tuple[float, float, float] = (50.0, 20.0, 0.0)
-
-    def speed(self) -> float:
-        """Return the speed of the setpoint, K/s; infinite without a ramp."""
-        return self.rate / 60.0 if self.ramps and self.rate else math.inf
-
-    def setpoint(self, now: float) -> float:
-        """Return where the setpoint is, K."""
-        way = self.target - self.start
-        moved = self.speed() * (now - self.since) if math.isfinite(self.speed()) else math.inf
-        return self.target if moved >= abs(way) else self.start + math.copysign(moved, way)
-
-
-class SimulatedLakeShore335(LakeShoreDevice):
-    """A 335 on a bench.
-
-    `stage`: the heated stage.
-    `output`, `input`: where its heater and its sensor are.
-    """
-
-    model = "MODEL335"
-    inputs: ClassVar[str] = "AB"
-    commands = {
-        "RDGST?": (sensor, lambda self, letter: f"{self._status_of(letter):03d}"),
-        "INTYPE?": (sensor, lambda self, letter: ",".join(map(str, self._types[letter]))),
-        "INTYPE": (
-            sensor, integer(0, 4), integer(0, 1), integer(0, 8), integer(0, 1), integer(1, 3),
-            lambda self, letter, *values: self._types.update({letter: values}),
-        ),
-        "TLIMIT?": (sensor, lambda self, letter: f"{self._limits[letter]:+.0f}"),
-        "SETP?": (output, lambda self, number: six_digits(self.loops[number].setpoint(self.clock.now))),
-        "RAMP?": (output, lambda self, n: f"{int(self.loops[n].ramps)},{self.loops[n].rate:+.1f}"),
-        "RANGE?": (output, lambda self, number: str(self.loops[number].heater)),
-        "HTRST?": (output, lambda self, n: str(self.heater_fault if n == self._output_at else OPEN_LOAD)),
-        "OUTMODE?": (output, lambda self, number: ",".join(map(str, self.loops[number].mode))),
-        "PID": (
-            output, real(0.1, 1000.0), real(0.1, 1000.0), real(0.0, 200.0),
-            lambda self, number, *gains: setattr(self.loops[number], "gains", gains),
-        ),
-        "PID?": (output, lambda self, number: ",".join(map(six_digits, self.loops[number].gains))),
-    }  # fmt: skip
-
-    def __init__(
-        self, clock: VirtualClock, rng: np.random.Generator, stage: StagePort, *, serial: str = "SIM00000",
-        output: int = 1, input: str = "A",
-    ) -> None:  # fmt: skip
-        super().__init__(clock, rng, serial=serial)
-        # Faults to inject: what RDGST? (see `break_sensor`) and HTRST? answer of the stage's
-        self.sensor_fault = self.heater_fault = 0
-        self.stuck = False  # whether the heater's range no longer goes off; a fault to inject
-        self._stage, self._output_at, self._input_at = stage, output, input
-        numbers = range(1, len(self.inputs) + 1)
-        self.loops = {number: ControlLoop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}
-        self._types = dict.fromkeys(self.inputs, (3, 1, 0, 1, KELVIN))  # platinum, in kelvin
-        self._limits = dict.fromkeys(self.inputs, 0.0)
-        stage.follow(self._keep_limit)
+    # --- the stage ---
 
     def break_sensor(self, status: int) -> None:
         """Let the stage's sensor give no valid reading, with these bits of RDGST?; 0 mends it."""

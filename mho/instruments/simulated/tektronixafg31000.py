@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs, SourceSetting
+from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs, source_setting
 from mho.instruments.simulated.ports import PulsePort
-from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiDevice, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import BlockParameter, Boolean, Choice, Numeric, block_text
 
 FULL_SCALE = 16382
@@ -61,7 +61,7 @@ STORED = frozenset((*EDITS, *USERS))
 _SOURCE = "[:SOURce[1|2]]"
 
 
-class SimulatedTektronixAFG31000(PulseOutputs):
+class SimulatedTektronixAFG31000(PulseOutputs, ScpiDevice):
     """An AFG31052 on a bench; constructed as `PulseOutputs`."""
 
     identity = "TEKTRONIX,AFG31052,{serial},SCPI:99.0 FV:1.6.1"
@@ -69,18 +69,18 @@ class SimulatedTektronixAFG31000(PulseOutputs):
     error_capacity = 20
     rms = {"SIN": 1 / math.sqrt(8)}  # Vrms and dBm are a sine's only
 
-    function = SourceSetting("FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
-    period = SourceSetting("PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
-    width = SourceSetting("PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
-    hold = SourceSetting("PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
-    lead_delay = SourceSetting("PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
-    leading = SourceSetting("PULSe:TRANsition[:LEADing]", _EDGE)
-    trailing = SourceSetting("PULSe:TRANsition:TRAiling", _EDGE)
-    high = SourceSetting("VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
-    low = SourceSetting("VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
-    bursting = SourceSetting("BURSt:STATe", Boolean(False))
-    cycles = SourceSetting("BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
-    burst_delay = SourceSetting("BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
+    function = source_setting("FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
+    period = source_setting("PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
+    width = source_setting("PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
+    hold = source_setting("PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
+    lead_delay = source_setting("PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
+    leading = source_setting("PULSe:TRANsition[:LEADing]", _EDGE)
+    trailing = source_setting("PULSe:TRANsition:TRAiling", _EDGE)
+    high = source_setting("VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
+    low = source_setting("VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
+    bursting = source_setting("BURSt:STATe", Boolean(False))
+    cycles = source_setting("BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
+    burst_delay = source_setting("BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
     output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
     load = IndexedSetting(
         ":OUTPut[1|2]:IMPedance", Numeric(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})

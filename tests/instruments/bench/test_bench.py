@@ -98,7 +98,11 @@ def first(seen: list[tuple[str, str]], role: str, text: str) -> int:
 def snapshot(lab: Laboratory) -> dict[str, dict[str, object]]:
     """Every setting of every simulated instrument, and the DAQ's output levels."""
     settings = {
-        address: {name: _frozen(device.__dict__[name]) for name in device._language.settings}
+        address: {
+            name: _frozen(owner.__dict__[name])
+            for owner, names in zip(device._owners, device._language.owned, strict=True)
+            for name in names
+        }
         for address, device in lab.devices.items()
     }
     return settings | {"daq": {"levels": tuple(lab.daq.levels("PXI1Slot2/ao0:31"))}}

@@ -293,6 +293,23 @@ def test_ranges_follow_what_is_measured_and_a_fixed_one_holds_the_current(twin, 
     assert ask(twin, ":SENS:CURR:RANG:AUTO?;:SENS:CURR:PROT:TRIP?;:SENS:VOLT:PROT:TRIP?") == "0;1;0"
 
 
+# Front terminals, amperes measured, volts sourced
+USUAL = 1 << 2 | 1 << 12 | 1 << 14
+
+
+@pytest.mark.parametrize(
+    ("message", "differ"),
+    [
+        ("", 0), (":ROUT:TERM REAR", 1 << 2), (":SENS:FUNC 'VOLT'", 1 << 11), (":SYST:RSEN ON", 1 << 22),
+        (":SENS:AVER ON", 1 << 1), (":SOUR:VOLT:PROT 20;:SOUR:VOLT 30", 1 << 3 | 1 << 4),
+        (":SOUR:FUNC CURR", 3 << 14), (":SOUR:VOLT 3;:SENS:CURR:RANG 1e-6;:SENS:CURR:PROT 1e-4", 1 << 16),
+        (":SENS:FUNC 'RES'", 1 << 10 | 1 << 13 | 3 << 14),
+    ],
+)  # fmt: skip
+def test_the_bits_of_the_status_word(twin, message, differ):
+    assert int(numbers(twin, f"{message};:OUTP ON;:FORM:ELEM STAT;:READ?")[0]) == USUAL ^ differ
+
+
 def test_a_current_source_finds_its_voltage_or_its_limit(twin, port):
     twin.write(b":SOUR:FUNC CURR;:SOUR:CURR 1e-5;:OUTP ON;:SENS:FUNC 'VOLT'")
     volts, amperes, _, _, status = numbers(twin, ":READ?")

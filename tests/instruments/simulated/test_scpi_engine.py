@@ -11,6 +11,7 @@ from mho.instruments.simulated.scpi.instrument import (
     IndexedSetting,
     ScpiDevice,
     ScpiError,
+    ScpiPart,
     Setting,
     command,
     query,
@@ -426,3 +427,69 @@ def test_a_semicolon_in_a_string_separates_nothing(text, units):
 def test_a_comma_in_a_string_separates_nothing():
     assert parse_unit(':ROUT "a,b", 3,(@1,2)').parameters == ('"a,b"', "3", "(@1,2)")
     assert parse_unit(':ROUT "multiply",0,17').parameters == ('"multiply"', "0", "17")
+
+
+# --- an instrument composed of parts ---
+
+
+class Bellows(ScpiPart):
+    depth = Setting(":DEPTh", Numeric(1.0, 0.0, 5.0))
+    commands = {
+        ":BLOW": lambda self: self.blow(1), ":BLOW?": lambda self: self.device.real(self.blown),
+        ":PIPes?": lambda self: "0",
+    }  # fmt: skip
+
+    def __init__(self, device):
+        super().__init__(device)
+        self.reset()
+
+    @depth.check
+    def _check_depth(self, depth):
+        if depth > self.device.ceiling:
+            raise ScpiError(-221)
+
+    def reset(self):
+        self.blown = 0.0
+
+    def blow(self, times):
+        self.blown += times * self.depth
+
+
+class Deep(Bellows):
+    lid = Setting(":LID", Boolean(True))
+
+    @command(":BLOW:TIMes", Numeric(1, 1, 9, integer=True))
+    def blow_times(self, times):
+        self.blow(times)
+
+
+class Organ(ScpiDevice):
+    real_format = "%.2f"
+    parts = (Deep,)
+    depth = Setting(":PEDal", Numeric(2.0))  # a name that a part has as well
+    commands = {":PIPes?": lambda self: "61"}  # replaces the part's
+
+    def __init__(self, clock, rng):
+        super().__init__(clock, rng)
+        self.ceiling = 4.0
+        self.bellows = Deep(self)
+
+
+@pytest.fixture
+def organ():
+    return Organ(VirtualClock(), np.random.default_rng(0))
+
+
+def test_settings_and_commands_of_a_part_are_the_device_s(organ):
+    assert ask(organ, ":DEPT?;:DEPTH? MAX;:PED?;:LID?;:PIP?") == "1.00;5.00;2.00;1;61"
+    assert ask(organ, ":DEPT 3;:BLOW;:BLOW:TIM 2;:BLOW?;:PED?") == "9.00;2.00"
+    assert (organ.bellows.depth, organ.depth) == (3.0, 2.0)
+    organ.write(b":DEPT 4.5")
+    assert errors(organ) == [-221]
+
+
+def test_a_part_is_reset_with_its_device_and_belongs_to_no_other(organ):
+    other = Organ(VirtualClock(), np.random.default_rng(0))
+    organ.write(b":DEPT 3;:LID OFF;:PED 7;:BLOW")
+    assert ask(other, ":DEPT?;:BLOW?") == "1.00;0.00"
+    assert ask(organ, "*RST;:DEPT?;:BLOW?;:LID?;:PED?") == "1.00;0.00;1;2.00"

@@ -83,9 +83,8 @@ class TriggerModel(ScpiPart):
         ":CONFigure:<function>": (SENSED, lambda self, function: self.configure(function)),
     }
 
-    def restore(self) -> None:
+    def reset(self) -> None:
         """Idle, without readings."""
-        super().restore()
         self.points: list[MeasuredPoint] = []
         self._waiting = 0  # passes of the arm layer that wait for an event
         self._levels: list[float] = []
@@ -188,9 +187,8 @@ class Buffer(ScpiPart):
         ":CALCulate3:DATA?": lambda self: self.statistics(),
     }
 
-    def restore(self) -> None:
-        """Empty, and fed with nothing."""
-        super().restore()
+    def reset(self) -> None:
+        """Empty."""
         self.points: list[MeasuredPoint] = []
 
     @capacity.check
@@ -250,7 +248,7 @@ class SimulatedKeithley2400(ScpiDevice):
     identity = "KEITHLEY INSTRUMENTS INC.,MODEL 2400,{serial},C30   Mar 17 2006 09:29:29/A02  /K/J"
     real_format = "%+.6E"
     error_capacity = 10
-    parts = {"source": Source, "meter": Meter, "trigger_model": TriggerModel, "buffer": Buffer}
+    parts = (Source, Meter, TriggerModel, Buffer)
 
     terminals = Setting(":ROUTe:TERMinals", Choice("FRON", ("FRONt", "REAR")))
     displayed = Setting(":DISPlay:ENABle", Boolean(True))
@@ -291,6 +289,7 @@ class SimulatedKeithley2400(ScpiDevice):
         self.meter = Meter(self, self.source, rng, accuracy, noise)
         self.trigger_model = TriggerModel(self)
         self.buffer = Buffer(self)
+        self._reset()
 
     @property
     def limit(self) -> float:

@@ -62,8 +62,6 @@ class _ZeroState(Boolean):
 class Meter(ScpiPart):
     """Measures volts, amperes and ohms, one after the other: ``:SENSe`` and ``:FORMat``."""
 
-    device: Any  # the `SimulatedKeithley2400`
-
     concurrent = Setting("[:SENSe[1]]:FUNCtion:CONCurrent", Boolean(True))
     auto = FunctionSetting("[:SENSe[1]]:<function>:RANGe:AUTO", SENSED, Boolean(True))
     ranges = FunctionSetting("[:SENSe[1]]:<function>:RANGe[:UPPer]", SENSED, ENDS)
@@ -90,13 +88,12 @@ class Meter(ScpiPart):
     def __init__(
         self, device: Any, source: Source, rng: np.random.Generator, accuracy: float, noise: float
     ) -> None:
+        super().__init__(device)
         self._source = source
         self._converters = SpecimenConverter.of_each(rng, MEASURE, accuracy, noise=noise, overrange=OVERRANGE)
-        super().__init__(device)
 
-    def restore(self) -> None:
+    def reset(self) -> None:
         """Amperes are measured on an automatic range, and everything is reported."""
-        super().restore()
         self.functions: tuple[str, ...] = ("CURR",)
         self.elements: tuple[str, ...] = _ORDER
         self._averaged: list[Regulated] = []
@@ -236,4 +233,5 @@ class Meter(ScpiPart):
 
     def number(self, value: float) -> str:
         """Write a number, of which there may be none."""
-        return self.real(NOT_A_NUMBER if math.isnan(value) else value)
+        written: str = self.device.real(NOT_A_NUMBER if math.isnan(value) else value)
+        return written

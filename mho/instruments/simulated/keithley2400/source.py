@@ -23,14 +23,7 @@ from mho.instruments.simulated.analogue import (
     staircase,
 )
 from mho.instruments.simulated.ports import SourcePort
-from mho.instruments.simulated.scpi.instrument import (
-    FunctionSetting,
-    ScpiError,
-    ScpiPart,
-    Setting,
-    command,
-    query,
-)
+from mho.instruments.simulated.scpi.instrument import FunctionSetting, ScpiError, ScpiPart, Setting, command
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
 
 # function: range: (gain error, offset error in V or A), one year
@@ -66,9 +59,10 @@ def nominal(ranges: Iterable[float], value: float) -> float:
 
 
 class Source(ScpiPart):
-    """Volts or amperes with the other one limited: ``:SOURce``, ``:OUTPut`` and the compliances."""
+    """Volts or amperes with the other one limited: ``:SOURce``, ``:OUTPut`` and the compliances.
 
-    device: Any  # the `SimulatedKeithley2400`, whose meter limits its source
+    The meter of its `device` limits it too.
+    """
 
     function = Setting(":SOURce[1]:FUNCtion[:MODE]", Choice("VOLT", ("VOLTage", "CURRent")))
     modes = FunctionSetting(":SOURce[1]:<function>:MODE", SOURCED, Choice("FIX", ("FIXed", "LIST", "SWEep")))
@@ -96,7 +90,7 @@ class Source(ScpiPart):
         ":SOURce[1]:VOLTage:PROTection[:LEVel]:TRIPped?": lambda self: "1" if self.held_back else "0",
         ":OUTPut[1]:ENABle:TRIPped?": lambda self: "1" if self.device.interlock else "0",
         ":SOURce[1]:LIST:<function>?": (
-            SOURCED, lambda self, function: ",".join(map(self.real, self.lists[function])),
+            SOURCED, lambda self, function: ",".join(map(self.device.real, self.lists[function])),
         ),
         ":SOURce[1]:LIST:<function>:POINts?": (
             SOURCED, lambda self, function: str(len(self.lists[function])),
@@ -108,18 +102,23 @@ class Source(ScpiPart):
             SOURCED, LISTED,
             lambda self, function, levels: self.store_list(function, self.lists[function], levels),
         ),
+        ":SOURce[1]:<function>:STEP?": (
+            SOURCED,
+            lambda self, function: self.device.real(
+                (self.stops[function] - self.starts[function]) / (self.points - 1.0)
+            ),
+        ),
         ":SOURce[1]:CLEar[:IMMediate]": lambda self: self.turn(False),
     }  # fmt: skip
 
     def __init__(self, device: Any, rng: np.random.Generator, port: SourcePort, accuracy: float) -> None:
+        super().__init__(device)
         self._terminals = SourceTerminals(port)
         self.level = 0.0  # V or A, of a sweep or programmed
         self._converters = SpecimenConverter.of_each(rng, SOURCE, accuracy, overrange=OVERRANGE)
-        super().__init__(device)
 
-    def restore(self) -> None:
+    def reset(self) -> None:
         """0 V, output off, automatic ranges; the lists hold one 0."""
-        super().restore()
         self.lists = {function: [0.0] for function in SOURCED}
         self.apply()
 
@@ -186,10 +185,6 @@ class Source(ScpiPart):
         if not step or not 1 <= span / step < LIST_SIZE:
             raise ScpiError(-222)
         self.points = float(int(span / step + 1e-9) + 1)
-
-    @query(":SOURce[1]:<function>:STEP", functions=SOURCED)
-    def _query_step(self, function: str) -> str:
-        return self.real((self.stops[function] - self.starts[function]) / (self.points - 1.0))
 
     @output_on.check
     def _check_output(self, on: bool) -> None:

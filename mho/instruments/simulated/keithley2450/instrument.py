@@ -32,10 +32,11 @@ from mho.instruments.simulated.keithley2450.buffers import (
     OUTPUT_ON,
     SENSED_REMOTELY,
     BufferRecord,
+    ReadingBuffers,
     reading_queries,
 )
 from mho.instruments.simulated.keithley2450.ranges import MEASURE, OHM_RANGES, OVERRANGE
-from mho.instruments.simulated.keithley2450.source import DELAY, LEVELS, SENSED, SOURCED, Source
+from mho.instruments.simulated.keithley2450.source import DELAY, LEVELS, SOURCED, Source
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
     FunctionSetting,
@@ -52,6 +53,7 @@ AUTO_DELAY = 1e-3  # s
 CALIBRATED = "2024,10,3"  # 90 days before the virtual clock starts
 OVERHEAD = 3e-4  # s a reading takes beside its aperture
 LARGEST_RUN = 100_000  # readings that one message may ask for here
+SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}
 UNITS = {"VOLT": "Volt DC", "CURR": "Amp DC", "RES": "Ohm"}
 _SENSE = "[:SENSe[1]]:<function>"
 
@@ -90,7 +92,7 @@ SCREENS = (
 LINES, LONGEST_TEXTS = {"1": "USER1", "2": "USER2"}, {"1": 20, "2": 32}
 
 
-class SimulatedKeithley2450(Source):
+class SimulatedKeithley2450(ReadingBuffers):
     """A 2450 on a bench; `clock`, `rng` and `serial` as for `ScpiDevice`.
 
     `output`: what its terminals are wired to.
@@ -100,6 +102,8 @@ class SimulatedKeithley2450(Source):
     """
 
     identity = "KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b"
+    line_frequency = 60.0
+    parts = (Source,)
 
     commands = {
         ":CALibration:VERify:DATE?": lambda self: CALIBRATED,
@@ -118,6 +122,17 @@ class SimulatedKeithley2450(Source):
 
     language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2400")))
 
+    sensing = Setting(
+        "[:SENSe[1]]:FUNCtion[:ON]",
+        Choice("CURR:DC", ("CURRent[:DC]", "VOLTage[:DC]", "RESistance"), quoted=True),
+    )
+    measure_ranges = FunctionSetting(
+        "[:SENSe[1]]:<function>:RANGe[:UPPer]",
+        SENSED,
+        {"CURR": Numeric(1e-4, 1e-8, 1.0, unit="A"), "VOLT": Numeric(20.0, 0.02, 200.0, unit="V"),
+         "RES": Numeric(2e5, 20.0, 2e8, unit="OHM")},
+    )  # fmt: skip
+    measuring_auto = FunctionSetting("[:SENSe[1]]:<function>:RANGe:AUTO", SENSED, Boolean(True))
     count = Setting("[:SENSe[1]]:COUNt", Numeric(1, 1, 300_000, integer=True))
     lowest = FunctionSetting(
         f"{_SENSE}:RANGe:AUTO:LLIMit",
@@ -147,7 +162,8 @@ class SimulatedKeithley2450(Source):
         self, clock: VirtualClock, rng: np.random.Generator, output: SourcePort, *,
         serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
     ) -> None:  # fmt: skip
-        super().__init__(clock, rng, output, serial=serial, accuracy=accuracy, interlock=interlock)
+        super().__init__(clock, rng, serial=serial)
+        self.source = Source(self, rng, output, accuracy=accuracy, interlock=interlock)
         self._meters = SpecimenConverter.of_each(rng, MEASURE, accuracy, noise=noise, overrange=OVERRANGE)
         self._averaged: list[float] = []
         self.reset()
@@ -159,7 +175,27 @@ class SimulatedKeithley2450(Source):
         self._forget_buffers()
         self._forget_sweeps()
         self._averaged.clear()
-        self._apply()
+        self.source.apply()
+
+    @property
+    def output(self) -> SourcePort:
+        """What its terminals are wired to."""
+        return self.source.output
+
+    @property
+    def output_on(self) -> bool:
+        """Whether the output is on."""
+        return self.source.output_on
+
+    @property
+    def level(self) -> float:
+        """The programmed source level, V or A."""
+        return self.source.level
+
+    @property
+    def limit(self) -> float:
+        """The largest current that can flow, A."""
+        return self.source.limit
 
     @property
     def sensed(self) -> str:
@@ -177,31 +213,32 @@ class SimulatedKeithley2450(Source):
         return self.measuring_auto[self.sensed]
 
     @property
-    def _aperture(self) -> float:
+    def aperture(self) -> float:
+        """Integration time, s."""
         return self.nplc / self.line_frequency
 
     # --- settings that depend on each other ---
 
-    @Source.sensing.on_change
+    @sensing.on_change
     def _sensing_changed(self, sensing: str) -> None:
         self._averaged.clear()
-        if sensing == "RES" and self.function != "CURR":
-            self.function = "CURR"
-            self.output_on = False
-        self._apply()
+        if sensing == "RES" and self.source.function != "CURR":
+            self.source.function = "CURR"
+            self.source.output_on = False
+        self.source.apply()
 
-    @Source.measure_ranges.on_change
+    @measure_ranges.on_change
     def _measure_range_changed(self, function: str, value: float) -> None:
         self.measuring_auto[function] = False
         self._averaged.clear()
         self._take_range(function, value)
         span = self.measure_ranges[function]
         if function == "CURR":
-            self.current_limit = min(self.current_limit, OVERRANGE * span)
+            self.source.current_limit = min(self.source.current_limit, OVERRANGE * span)
         elif function == "VOLT":
-            self.voltage_limit = min(self.voltage_limit, OVERRANGE * span)
+            self.source.voltage_limit = min(self.source.voltage_limit, OVERRANGE * span)
         elif self.sensing == "RES":
-            self._apply()
+            self.source.apply()
 
     def _take_range(self, function: str, value: float) -> None:
         ranges = OHM_RANGES if function == "RES" else self._meters[function].ranges
@@ -224,9 +261,10 @@ class SimulatedKeithley2450(Source):
             nplc *= self.filter_count[function]
         aperture = nplc / self.line_frequency
         self.clock.advance(delay)
-        flow = self._flow(aperture)
+        source = self.source
+        flow = source.flow(aperture)
         status = SENSED_REMOTELY if self.remote_sense[function] else 0
-        if self.output_on:
+        if source.output_on:
             status |= OUTPUT_ON
         if flow.limited:
             status |= LIMITED
@@ -235,10 +273,10 @@ class SimulatedKeithley2450(Source):
             self._averaged = [*self._averaged, reading][-int(self.filter_count[function]) :]
             reading = fmean(self._averaged)
         self.clock.advance(aperture + OVERHEAD)
-        source = self.level
-        if self.readback[self.function]:
-            source = flow.volts if self.function == "VOLT" else flow.amperes
-        return BufferRecord(source, reading, UNITS[function], status, self.clock.now, UNITS[self.function])
+        sourced, level = source.function, source.level
+        if source.readback[sourced]:
+            level = flow.volts if sourced == "VOLT" else flow.amperes
+        return BufferRecord(level, reading, UNITS[function], status, self.clock.now, UNITS[sourced])
 
     def _read(self, function: str, flow: Regulated, nplc: float) -> float:
         if function == "RES":
@@ -248,7 +286,7 @@ class SimulatedKeithley2450(Source):
         if self.measuring_auto[function]:
             self._take_range(function, max(abs(value), self.lowest[function]))
         # What is sourced is measured on the source's range (p. 6-53).
-        ranges = self.source_ranges if function == self.function else self.measure_ranges
+        ranges = self.source.ranges if function == self.source.function else self.measure_ranges
         return meter.read(value, ranges[function], nplc)
 
     def _ohms(self, flow: Regulated, nplc: float) -> float:
@@ -260,9 +298,9 @@ class SimulatedKeithley2450(Source):
                 flow.volts, range_for(self._meters["VOLT"].ranges, drop, OVERRANGE), nplc
             )
             ohms = volts / flow.amperes if flow.amperes and abs(volts) < OVERFLOW else OVERFLOW
-            if not self.output_on or flow.limited or abs(ohms) > OVERRANGE * span:
+            if not self.source.output_on or flow.limited or abs(ohms) > OVERRANGE * span:
                 ohms = OVERFLOW
-            if not self.measuring_auto["RES"] or not self.output_on:
+            if not self.measuring_auto["RES"] or not self.source.output_on:
                 return ohms
             if ohms == OVERFLOW:
                 better = next((each for each in OHM_RANGES if each > span), span)
@@ -271,13 +309,13 @@ class SimulatedKeithley2450(Source):
             if better == span:
                 return ohms
             self.measure_ranges["RES"] = better
-            self._apply()
-            flow = self._flow(self._aperture)
+            self.source.apply()
+            flow = self.source.flow(self.aperture)
 
     @property
     def _settling(self) -> float:
-        function = self.function
-        return AUTO_DELAY if self.delay_auto[function] else self.delays[function]
+        function = self.source.function
+        return AUTO_DELAY if self.source.delay_auto[function] else self.source.delays[function]
 
     def _take(self, name: str) -> BufferRecord:
         """Measure as often as ``:SENS:COUN`` says, into a buffer; returns the last reading."""
@@ -300,7 +338,7 @@ class SimulatedKeithley2450(Source):
     def _measure_query(self, function: str, name: str, elements: list[str]) -> str:
         self._buffer(name)
         if function != self.sensed:
-            Source.sensing.store(self, "RES" if function == "RES" else f"{function}:DC")
+            type(self).sensing.store(self, "RES" if function == "RES" else f"{function}:DC")
         return self._read_query(name, elements)
 
     @command(":TRACe:TRIGger", BUFFER)
@@ -327,7 +365,7 @@ class SimulatedKeithley2450(Source):
         if len(levels) > LISTED_AT_ONCE:
             raise ScpiError(-223)
         for level in levels:
-            self._check_level(function, level)
+            self.source.check_level(function, level)
 
     @command(f"{_SWEEP}:LIST", FIRST, LIST_DELAY, COUNT, ABORT, BUFFER, functions=SOURCED)
     def _sweep_list(
@@ -363,14 +401,14 @@ class SimulatedKeithley2450(Source):
         abort: bool, dual: bool, name: str,
     ) -> None:  # fmt: skip
         largest = max(map(abs, levels))
-        source = self._sources[function]
-        if ranging == "FIX" and not source.holds(largest, self.source_ranges[function]):
+        source = self.source
+        converter = source.converters[function]
+        if ranging == "FIX" and not converter.holds(largest, source.ranges[function]):
             raise ScpiError(-221)
         self._plan(function, levels + levels[::-1] if dual else levels, count, delay, name, abort)
-        self.source_auto[function] = ranging == "AUTO"
+        source.auto[function] = ranging == "AUTO"
         if ranging == "BEST":
-            span = source.range_for(max(largest, abs(self.levels[function])))
-            self.source_ranges[function] = span
+            source.ranges[function] = converter.range_for(max(largest, abs(source.levels[function])))
 
     def _check_run(self, points: float) -> None:
         if points > LARGEST_RUN:
@@ -388,38 +426,38 @@ class SimulatedKeithley2450(Source):
         self._sweep = SweepSettings(function, levels * int(count), seconds, name, abort)
 
     def _check_extremes(self, function: str, levels: list[float]) -> None:
-        largest = max(map(abs, levels))
+        largest, source = max(map(abs, levels)), self.source
         if function == "VOLT":
-            self._check_interlock(largest)
-            self._check_power(largest, self.current_limit)
+            source.check_interlock(largest)
+            source.check_power(largest, source.current_limit)
         else:
-            self._check_power(self.voltage_limit, largest)
+            source.check_power(source.voltage_limit, largest)
 
     @command(":INITiate[1][:IMMediate]")
     def _initiate(self) -> None:
-        sweep = self._sweep
+        sweep, source = self._sweep, self.source
         if sweep is None:
             raise ScpiError(-213)
-        if sweep.function != self.function or self.sensing == "RES":
+        if sweep.function != source.function or self.sensing == "RES":
             raise ScpiError(-221, "the sweep is for the other function")
         self._check_extremes(sweep.function, sweep.levels)  # the limit may have changed since
         buffer = self._buffer(sweep.buffer)
-        self.output_on = True
+        source.output_on = True
         try:
             for level in sweep.levels:
-                self.levels[sweep.function] = level
-                self._apply()
+                source.levels[sweep.function] = level
+                source.apply()
                 buffer.append(self._measure(sweep.delay))
-                if sweep.until_limited and self._terminals.tripped:
+                if sweep.until_limited and source.terminals.tripped:
                     break
         finally:
-            self.output_on = False
-            self._apply()
+            source.output_on = False
+            source.apply()
 
     @terminals.on_change
     def _terminals_changed(self, terminals: str) -> None:
-        self.output_on = False
-        self._apply()
+        self.source.output_on = False
+        self.source.apply()
 
     @command(":DISPlay:CLEar")
     def _clear_display(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -20,21 +21,19 @@ from mho.instruments.simulated.analogue import (
     SpecimenConverter,
     largest_current,
 )
-from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2450.buffers import ReadingBuffers
 from mho.instruments.simulated.keithley2450.ranges import OHM_LIMIT, OVERRANGE, SOURCE
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
     FunctionSetting,
     IndexedSetting,
     ScpiError,
+    ScpiPart,
     Setting,
     command,
 )
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
 
 SOURCED = {"VOLT": "VOLTage", "CURR": "CURRent"}
-SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}
 OFF_MODES = ("NORMal", "HIMPedance", "ZERO", "GUARd")
 INTERLOCK_VOLTAGE = 42.0
 FULL_CURRENT_VOLTAGE = TWENTY_WATTS[0][0]
@@ -51,10 +50,12 @@ def _ranged(source: SpecimenConverter, level: float) -> tuple[float, float]:
     return span, source.convert(level, span)
 
 
-class Source(ReadingBuffers):
-    """The part of the instrument that sources: ``:SOURce`` and ``:OUTPut``."""
+class Source(ScpiPart):
+    """The part of the instrument that sources: ``:SOURce`` and ``:OUTPut``.
 
-    line_frequency = 60.0
+    It asks its `device` for what the meter is set to: `sensing`, `measure_ranges`, `measuring_auto`, `aperture` (s).
+    """
+
     commands = {
         ":SOURce[1]:VOLTage:ILIMit[:LEVel]:TRIPped?": lambda self: self._is_tripped("VOLT"),
         ":SOURce[1]:CURRent:VLIMit[:LEVel]:TRIPped?": lambda self: self._is_tripped("CURR"),
@@ -66,8 +67,8 @@ class Source(ReadingBuffers):
 
     function = Setting(":SOURce[1]:FUNCtion[:MODE]", Choice("VOLT", ("VOLTage", "CURRent")))
     levels = FunctionSetting(":SOURce[1]:<function>[:LEVel][:IMMediate][:AMPLitude]", SOURCED, LEVELS)
-    source_auto = FunctionSetting(":SOURce[1]:<function>:RANGe:AUTO", SOURCED, Boolean(True))
-    source_ranges = FunctionSetting(
+    auto = FunctionSetting(":SOURce[1]:<function>:RANGe:AUTO", SOURCED, Boolean(True))
+    ranges = FunctionSetting(
         ":SOURce[1]:<function>:RANGe",
         SOURCED,
         {"VOLT": Numeric(0.02, -200.0, 200.0, unit="V"), "CURR": Numeric(1e-8, -1.0, 1.0, unit="A")},
@@ -85,34 +86,22 @@ class Source(ReadingBuffers):
     high_capacitance = FunctionSetting(":SOURce[1]:<function>:HIGH:CAPacitance", SOURCED, Boolean(False))
     output_on = Setting(":OUTPut[1][:STATe]", Boolean(False))
     off_modes = FunctionSetting(":OUTPut[1]:<function>:SMODe", SOURCED, Choice("NORM", OFF_MODES))
-    sensing = Setting(
-        "[:SENSe[1]]:FUNCtion[:ON]",
-        Choice("CURR:DC", ("CURRent[:DC]", "VOLTage[:DC]", "RESistance"), quoted=True),
-    )
-    measure_ranges = FunctionSetting(
-        "[:SENSe[1]]:<function>:RANGe[:UPPer]",
-        SENSED,
-        {"CURR": Numeric(1e-4, 1e-8, 1.0, unit="A"), "VOLT": Numeric(20.0, 0.02, 200.0, unit="V"),
-         "RES": Numeric(2e5, 20.0, 2e8, unit="OHM")},
-    )  # fmt: skip
-    measuring_auto = FunctionSetting("[:SENSe[1]]:<function>:RANGe:AUTO", SENSED, Boolean(True))
 
     def __init__(
-        self, clock: VirtualClock, rng: np.random.Generator, output: SourcePort, *, serial: str,
-        accuracy: float, interlock: bool,
-    ) -> None:  # fmt: skip
-        super().__init__(clock, rng, serial=serial)
+        self, device: Any, rng: np.random.Generator, output: SourcePort, *, accuracy: float, interlock: bool
+    ) -> None:
+        super().__init__(device)
         self.output, self.interlock = output, interlock
-        self._terminals = SourceTerminals(output)
-        self._sources = SpecimenConverter.of_each(rng, SOURCE, accuracy, overrange=OVERRANGE)
-        self._volts_of = lru_cache(1024)(partial(_ranged, self._sources["VOLT"]))
+        self.terminals = SourceTerminals(output)
+        self.converters = SpecimenConverter.of_each(rng, SOURCE, accuracy, overrange=OVERRANGE)
+        self._volts_of = lru_cache(1024)(partial(_ranged, self.converters["VOLT"]))
         self._actual = 0.0  # output of the source, V or A, with its errors
 
     @property
     def level(self) -> float:
         """The programmed source level, V or A."""
-        if self.sensing == "RES":
-            return TEST_CURRENTS[self.measure_ranges["RES"]]
+        if self.device.sensing == "RES":
+            return TEST_CURRENTS[self.device.measure_ranges["RES"]]
         return self.levels[self.function]
 
     @property
@@ -124,46 +113,49 @@ class Source(ReadingBuffers):
 
     @function.check
     def _check_function(self, function: str) -> None:
-        if self.sensing == "RES" and function != "CURR":
+        if self.device.sensing == "RES" and function != "CURR":
             raise ScpiError(-221, "the ohmmeter sources current")
 
     @function.on_change
     def _function_changed(self, function: str) -> None:
         self.output_on = False
-        self._apply()
+        self.apply()
 
     @levels.check
-    def _check_level(self, function: str, level: float) -> None:
-        if not self.source_auto[function] and abs(level) > OVERRANGE * self.source_ranges[function]:
+    def check_level(self, function: str, level: float) -> None:
+        """Refuse a level that range, interlock or power do not allow."""
+        if not self.auto[function] and abs(level) > OVERRANGE * self.ranges[function]:
             raise ScpiError(-222)
         if function == "VOLT":
             if abs(level) > FULL_CURRENT_VOLTAGE:  # no more than 20 W, and no interlock, concerns lower ones
-                self._check_interlock(level)
-                self._check_power(level, self.current_limit)
+                self.check_interlock(level)
+                self.check_power(level, self.current_limit)
         else:
-            self._check_power(self.voltage_limit, level)
+            self.check_power(self.voltage_limit, level)
 
-    def _check_power(self, volts: float, amperes: float) -> None:
+    def check_power(self, volts: float, amperes: float) -> None:
+        """Refuse volts and amperes that are too many together."""
         if abs(amperes) > largest_current(volts, TWENTY_WATTS) * (1 + 1e-9):
             raise ScpiError(-221, "level and limit are beyond 20 W")
 
-    def _check_interlock(self, volts: float) -> None:
+    def check_interlock(self, volts: float) -> None:
+        """Refuse volts that need the interlock closed."""
         if abs(volts) > INTERLOCK_VOLTAGE and not self.interlock:
             raise ScpiError(-221, "interlock")
 
-    @source_ranges.check
+    @ranges.check
     def _check_source_range(self, function: str, span: float) -> None:
-        source = self._sources[function]
+        source = self.converters[function]
         if not source.holds(self.levels[function], source.range_for(span)):
             raise ScpiError(-221)
         if function == "VOLT":
-            self._check_power(OVERRANGE * source.range_for(span), self.current_limit)
+            self.check_power(OVERRANGE * source.range_for(span), self.current_limit)
 
-    @source_ranges.on_change
+    @ranges.on_change
     def _source_range_changed(self, function: str, span: float) -> None:
-        self.source_auto[function] = False
-        self.source_ranges[function] = self._sources[function].range_for(span)
-        self._apply()
+        self.auto[function] = False
+        self.ranges[function] = self.converters[function].range_for(span)
+        self.apply()
 
     @property
     def highest(self) -> float:
@@ -172,32 +164,32 @@ class Source(ReadingBuffers):
 
     @levels.on_change
     def _level_changed(self, function: str, level: float) -> None:
-        if function == "VOLT" == self.function and self.output_on and self.source_auto["VOLT"]:
-            # as `_apply`, of what changes: levels come far more often than all other settings together
+        if function == "VOLT" == self.function and self.output_on and self.auto["VOLT"]:
+            # as `apply`, of what changes: levels come far more often than all other settings together
             span, actual = self._volts_of(level)
             highest = PROTECTIONS[self.protections["VOLT"]]
             if abs(actual) > highest:
                 actual = math.copysign(highest, actual)
-            self.source_ranges["VOLT"], self._actual = span, actual
-            self._terminals.hold(actual)
+            self.ranges["VOLT"], self._actual = span, actual
+            self.terminals.hold(actual)
         else:
-            self._apply()
+            self.apply()
 
     @protections.on_change
-    @source_auto.on_change
+    @auto.on_change
     @off_modes.on_change
     def _setting_changed(self, function: str, value: object) -> None:
-        self._apply()
+        self.apply()
 
     @command(":OUTPut[1]:SMODe", Choice("NORM", OFF_MODES))
     def _set_off_modes(self, mode: str) -> None:
         """Set it for both functions (p. 6-32)."""
         self.off_modes = dict.fromkeys(SOURCED, mode)
-        self._apply()
+        self.apply()
 
     @output_on.on_change
     def _output_changed(self, on: bool) -> None:
-        self._apply()
+        self.apply()
 
     @delays.on_change
     def _delay_changed(self, function: str, seconds: float) -> None:
@@ -206,63 +198,58 @@ class Source(ReadingBuffers):
     @current_limit.check
     def _check_current_limit(self, amperes: float) -> None:
         self._check_limit("CURR", amperes)
-        fixed = 0.0 if self.source_auto["VOLT"] else OVERRANGE * self.source_ranges["VOLT"]
-        self._check_power(max(abs(self.levels["VOLT"]), fixed), amperes)
+        fixed = 0.0 if self.auto["VOLT"] else OVERRANGE * self.ranges["VOLT"]
+        self.check_power(max(abs(self.levels["VOLT"]), fixed), amperes)
 
     @voltage_limit.check
     def _check_voltage_limit(self, volts: float) -> None:
         self._check_limit("VOLT", volts)
-        self._check_interlock(volts)
-        self._check_power(volts, self.levels["CURR"])
+        self.check_interlock(volts)
+        self.check_power(volts, self.levels["CURR"])
 
     def _check_limit(self, quantity: str, limit: float) -> None:
-        span = self.measure_ranges[quantity]
-        if not self.measuring_auto[quantity] and limit > OVERRANGE * span * (1 + 1e-9):
+        span = self.device.measure_ranges[quantity]
+        if not self.device.measuring_auto[quantity] and limit > OVERRANGE * span * (1 + 1e-9):
             raise ScpiError(-221)
 
     @current_limit.on_change
     @voltage_limit.on_change
     def _limit_changed(self, limit: float) -> None:
-        self._terminals.tripped = None
+        self.terminals.tripped = None
 
     # --- the terminals ---
 
-    def _apply(self) -> None:
+    def apply(self) -> None:
         """Set the terminals to the state of the settings."""
         function, level = self.function, self.level
-        source = self._sources[function]
-        if self.source_auto[function] or self.sensing == "RES":
-            self.source_ranges[function] = source.range_for(level)
-        self._actual = source.convert(level, self.source_ranges[function])
+        source = self.converters[function]
+        if self.auto[function] or self.device.sensing == "RES":
+            self.ranges[function] = source.range_for(level)
+        self._actual = source.convert(level, self.ranges[function])
         highest = self.highest
         if function == "VOLT" and abs(self._actual) > highest:
             self._actual = math.copysign(highest, self._actual)
         if not self.output_on:
-            self._terminals.open(grounded=self.off_modes[function] in ("NORM", "ZERO"))
+            self.terminals.open(grounded=self.off_modes[function] in ("NORM", "ZERO"))
         elif function == "VOLT":
-            self._terminals.hold(self._actual)
+            self.terminals.hold(self._actual)
         else:
-            self._terminals.feed(self._actual, self._bound)
+            self.terminals.feed(self._actual, self._bound)
 
     @property
     def _bound(self) -> float:
         """What limits the source: A for one of volts, V for one of amperes."""
         if self.function == "VOLT":
             return self.current_limit
-        return OHM_LIMIT if self.sensing == "RES" else min(self.voltage_limit, self.highest)
+        return OHM_LIMIT if self.device.sensing == "RES" else min(self.voltage_limit, self.highest)
 
-    def _flow(self, aperture: float) -> Regulated:
+    def flow(self, aperture: float) -> Regulated:
         """Return what is at the terminals on the average of `aperture` seconds; the caller advances the clock."""
-        return self._terminals.flow(aperture, self._bound)
-
-    @property
-    def _aperture(self) -> float:
-        """Integration time, s."""
-        raise NotImplementedError
+        return self.terminals.flow(aperture, self._bound)
 
     def _is_tripped(self, function: str) -> str:
         if function != self.function:
             return "0"
-        if self._terminals.tripped is None:  # the level has changed since the last measurement
-            self._flow(self._aperture)
-        return "1" if self._terminals.tripped else "0"
+        if self.terminals.tripped is None:  # the level has changed since the last measurement
+            self.flow(self.device.aperture)
+        return "1" if self.terminals.tripped else "0"

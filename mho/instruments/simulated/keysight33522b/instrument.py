@@ -20,9 +20,18 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs, SourceSetting
-from mho.instruments.simulated.keysight33522b.waveforms import FULL_SCALE, Clipped, WaveformMemory
-from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs, source_setting
+from mho.instruments.simulated.keysight33522b.waveforms import (
+    FULL_SCALE,
+    TEXTS,
+    Clipped,
+    MemoryAbilities,
+    SequenceStep,
+    WaveformMemory,
+)
+from mho.instruments.simulated.ports import PulsePort
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiDevice, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
 from mho.instruments.simulated.scpi.status import QueuedError
 
@@ -58,22 +67,24 @@ NOT_BURST = ("DC", "NOIS")  # noise is gated only (BURSt subsystem, introduction
 BETWEEN_BURSTS = 1e-6  # s, that the burst period leaves
 
 
-class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
+class SimulatedKeysight33522B(PulseOutputs, ScpiDevice):
     """A 33522B on a bench; constructed as `PulseOutputs`."""
 
     identity = "Keysight Technologies,33522B,{serial},5.03-3.15-2.00-58-00"
     real_format = "%+.15E"
     integer_format = "%+d"
     error_capacity = 20
+    parts = (WaveformMemory,)
+    memory_abilities: ClassVar[MemoryAbilities] = MemoryAbilities(1_000_000, 8, 2.5e8, 6.25e7)
 
-    frequency_mode = SourceSetting("FREQuency:MODE", Choice("CW", ("CW", "LIST", "SWEep", "FIXed")))
-    bursting = SourceSetting("BURSt:STATe", Boolean(False))
-    cycles = SourceSetting(
+    frequency_mode = source_setting("FREQuency:MODE", Choice("CW", ("CW", "LIST", "SWEep", "FIXed")))
+    bursting = source_setting("BURSt:STATe", Boolean(False))
+    cycles = source_setting(
         "BURSt:NCYCles", Clipped(1.0, 1.0, 1e8, integer=True, names={"INFinity": INFINITE})
     )
-    burst_period = SourceSetting("BURSt:INTernal:PERiod", Clipped(1e-2, 1e-6, 8e3, unit="S"))
-    burst_phase = SourceSetting("BURSt:PHASe", Clipped(0.0, -360.0, 360.0))
-    gate_polarity = SourceSetting("BURSt:GATE:POLarity", Choice("NORM", ("NORMal", "INVerted")))
+    burst_period = source_setting("BURSt:INTernal:PERiod", Clipped(1e-2, 1e-6, 8e3, unit="S"))
+    burst_phase = source_setting("BURSt:PHASe", Clipped(0.0, -360.0, 360.0))
+    gate_polarity = source_setting("BURSt:GATE:POLarity", Choice("NORM", ("NORMal", "INVerted")))
     output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
     trigger_source = IndexedSetting(
         ":TRIGger[1|2]:SOURce", Choice("IMM", ("IMMediate", "EXTernal", "TIMer", "BUS"))
@@ -114,10 +125,10 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
         "RAMP": 1 / math.sqrt(12), "NOIS": 0.11, "ARB": 0.5,
     }  # fmt: skip
 
-    high = SourceSetting("VOLTage:HIGH", _LEVEL(0.05))
-    low = SourceSetting("VOLTage:LOW", _LEVEL(-0.05))
-    range_auto = SourceSetting("VOLTage:RANGe:AUTO", Boolean(True))
-    limited = SourceSetting("VOLTage:LIMit:STATe", Boolean(False))
+    high = source_setting("VOLTage:HIGH", _LEVEL(0.05))
+    low = source_setting("VOLTage:LOW", _LEVEL(-0.05))
+    range_auto = source_setting("VOLTage:RANGe:AUTO", Boolean(True))
+    limited = source_setting("VOLTage:LIMit:STATe", Boolean(False))
     load = IndexedSetting(
         ":OUTPut[1|2]:LOAD", Clipped(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
     )
@@ -127,21 +138,42 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
     # By waveform, Hz; one that is missing goes as fast as pulses.
     highest_frequency: ClassVar[Mapping[str, float]] = {"PULS": 30e6, "TRI": 200e3, "RAMP": 200e3}
 
-    function = SourceSetting("FUNCtion", Choice("SIN", FUNCTIONS))
-    period = SourceSetting(
+    function = source_setting("FUNCtion", Choice("SIN", FUNCTIONS))
+    period = source_setting(
         "FUNCtion:PULSe:PERiod",
         Clipped(1e-3, lambda device, channel: 1 / device.highest_frequency["PULS"], LONGEST_PERIOD, unit="S"),
     )
-    width = SourceSetting(
+    width = source_setting(
         "FUNCtion:PULSe:WIDTh",
         Clipped(1e-4, lambda device, channel: device.shortest_width, LONGEST_PERIOD, unit="S"),
     )
-    leading = SourceSetting("FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
-    trailing = SourceSetting("FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
-    hold = SourceSetting("FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
-    square_duty = SourceSetting("FUNCtion:SQUare:DCYCle", _DUTY(50.0))
-    symmetry = SourceSetting("FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
-    phase = SourceSetting("PHASe", Clipped(0.0, -360.0, 360.0))
+    leading = source_setting("FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
+    trailing = source_setting("FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
+    hold = source_setting("FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
+    square_duty = source_setting("FUNCtion:SQUare:DCYCle", _DUTY(50.0))
+    symmetry = source_setting("FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
+    phase = source_setting("PHASe", Clipped(0.0, -360.0, 360.0))
+
+    def __init__(
+        self, clock: VirtualClock, rng: np.random.Generator, ports: Mapping[int, PulsePort], *,
+        serial: str = "SIM00000",
+    ) -> None:  # fmt: skip
+        super().__init__(clock, rng, ports, serial=serial)
+        self.memory = WaveformMemory(self, self.memory_abilities)
+
+    @property
+    def waveforms(self) -> dict[int, dict[str, NDArray[np.int16]]]:
+        """The stored waveforms of each channel, by name."""
+        return self.memory.waveforms
+
+    @property
+    def sequences(self) -> dict[int, dict[str, list[SequenceStep]]]:
+        """The stored sequences of each channel, by name."""
+        return self.memory.sequences
+
+    def error_texts(self) -> dict[int, str]:
+        """Return the texts, with those of waveform memory."""
+        return TEXTS
 
     def limits_hold(self, channel: int) -> bool:
         """Return whether the channel's voltage limits are in force."""
@@ -389,15 +421,15 @@ class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
     def cycle(self, channel: int) -> float:
         """Return how long one cycle of a burst takes, s."""
         if self.function[channel] == "ARB":
-            played = self.played(channel)
-            return sum(len(samples) * times for samples, times in played) / self.sample_rate[channel]
+            played = self.memory.played(channel)
+            return sum(len(samples) * times for samples, times in played) / self.memory.sample_rate[channel]
         return super().cycle(channel)
 
     def stored(self, channel: int) -> list[tuple[NDArray[np.float64], float, int]]:
         """Return the waveforms that the chosen one, or sequence, consists of."""
         if self.function[channel] != "ARB":
             return []
-        played = self.played(channel)
+        played = self.memory.played(channel)
         total = sum(len(samples) * times for samples, times in played)
         return [(samples / FULL_SCALE, len(samples) * times / total, times) for samples, times in played]
 
@@ -409,7 +441,4 @@ class SimulatedKeysight33622A(SimulatedKeysight33522B):
     shortest_width = 5e-9
     shortest_edge = 2.9e-9
     highest_frequency = {"SIN": 120e6, "SQU": 120e6, "PULS": 100e6, "TRI": 800e3, "RAMP": 800e3}
-    memory_size = 4_000_000
-    shortest_waveform = 32
-    fastest = 1e9
-    fastest_unfiltered = 2.5e8
+    memory_abilities = MemoryAbilities(4_000_000, 32, 1e9, 2.5e8)

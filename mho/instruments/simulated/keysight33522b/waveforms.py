@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators import SourceSetting, least, most
-from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command
+from mho.instruments.simulated.generators import least, most, source_setting
+from mho.instruments.simulated.scpi.instrument import ScpiError, ScpiPart, Setting, command
 from mho.instruments.simulated.scpi.parameters import (
     BlockParameter,
     Choice,
@@ -102,46 +101,56 @@ class Samples(CommandParameter[list[float | bytes]]):
         return BlockParameter().parse(text) if text[:1] == "#" else Numeric().parse(text)  # type: ignore[return-value]
 
 
-def _fastest(device: WaveformMemory, channel: int) -> float:
-    return device.fastest_unfiltered if device.sample_filter[channel] == "OFF" else device.fastest
+class MemoryAbilities(NamedTuple):
+    """Samples in one channel's memory, and in a waveform at least; samples a second, with a filter and without."""
+
+    size: int
+    shortest: int
+    fastest: float
+    fastest_unfiltered: float
 
 
-class WaveformMemory(ScpiDevice):
+def _fastest(memory: WaveformMemory, channel: int) -> float:
+    abilities = memory.abilities
+    return abilities.fastest_unfiltered if memory.sample_filter[channel] == "OFF" else abilities.fastest
+
+
+class WaveformMemory(ScpiPart):
     """The part of the instrument that stores arbitrary waveforms, and says how one is played."""
 
-    # memory_size, shortest_waveform: samples in one channel's memory, and in a waveform at least
-    memory_size: ClassVar[int] = 1_000_000
-    shortest_waveform: ClassVar[int] = 8
-    # fastest, fastest_unfiltered: samples a second, with a filter and without
-    fastest: ClassVar[float] = 2.5e8
-    fastest_unfiltered: ClassVar[float] = 6.25e7
-
-    sample_rate = SourceSetting("FUNCtion:ARBitrary:SRATe", Clipped(4e4, 1e-6, _fastest, unit="HZ"))
-    sample_filter = SourceSetting("FUNCtion:ARBitrary:FILTer", Choice("NORM", ("NORMal", "STEP", "OFF")))
-    advance = SourceSetting("FUNCtion:ARBitrary:ADVance", Choice("SRAT", ("TRIGger", "SRATe")))
-    swing = SourceSetting("FUNCtion:ARBitrary:PTPeak", Clipped(0.1, least, most, unit="V"))
+    sample_rate = source_setting("FUNCtion:ARBitrary:SRATe", Clipped(4e4, 1e-6, _fastest, unit="HZ"))
+    sample_filter = source_setting("FUNCtion:ARBitrary:FILTer", Choice("NORM", ("NORMal", "STEP", "OFF")))
+    advance = source_setting("FUNCtion:ARBitrary:ADVance", Choice("SRAT", ("TRIGger", "SRATe")))
+    swing = source_setting(
+        "FUNCtion:ARBitrary:PTPeak",
+        Clipped(
+            0.1, lambda memory, channel: least(memory.device, channel),
+            lambda memory, channel: most(memory.device, channel), unit="V",
+        ),
+    )  # fmt: skip
     byte_order = Setting(":FORMat:BORDer", Choice("NORM", ("NORMal", "SWAPped")))
 
     commands = {
         "[:SOURce[1|2]]:DATA:VOLatile:CATalog?": lambda self, channel: ",".join(
             map(quote, (*self.waveforms[channel], *self.sequences[channel]))
         ),
-        "[:SOURce[1|2]]:DATA:VOLatile:FREE?": lambda self, channel: f"{self.memory_size - self._used(channel):+d}",
+        "[:SOURce[1|2]]:DATA:VOLatile:FREE?": lambda self, channel: f"{self.abilities.size - self._used(channel):+d}",
         "[:SOURce[1|2]]:DATA:ATTRibute:POINts?": (
             Name(required=False), lambda self, channel, name: f"{self.points(channel, name or self.chosen[channel]):+d}",
         ),
         "[:SOURce[1|2]]:FUNCtion:ARBitrary?": lambda self, channel: quote(self.chosen[channel]),
     }  # fmt: skip
 
-    def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
-        super().__init__(clock, rng, serial=serial)
+    def __init__(self, device: Any, abilities: MemoryAbilities) -> None:
+        super().__init__(device)
+        self.abilities = abilities
         self.waveforms: dict[int, dict[str, NDArray[np.int16]]] = {1: {}, 2: {}}
         self.sequences: dict[int, dict[str, list[SequenceStep]]] = {1: {}, 2: {}}
         self.chosen: dict[int, str] = {}
+        self.reset()
 
     def reset(self) -> None:
         """Empty the memory, but for the built-in waveform."""
-        super().reset()
         for channel in self.waveforms:
             self._clear(channel)
 
@@ -183,9 +192,9 @@ class WaveformMemory(ScpiDevice):
 
     def _store(self, channel: int, name: str, values: NDArray[np.float64]) -> None:
         self._check_name(channel, name)
-        if len(values) < self.shortest_waveform:
+        if len(values) < self.abilities.shortest:
             raise ScpiError(-161)
-        if self._used(channel) + len(values) > self.memory_size:
+        if self._used(channel) + len(values) > self.abilities.size:
             raise ScpiError(MEMORY_FULL)
         self.waveforms[channel][name] = values.astype(np.int16)
 
@@ -259,10 +268,6 @@ class WaveformMemory(ScpiDevice):
             self.sample_rate[channel] = _fastest(self, channel)
             self.push_error(-221, "sample rate reduced due to filter")
 
-    def error_texts(self) -> dict[int, str]:
-        """Return the texts, with those of waveform memory."""
-        return _TEXTS
-
 
 def unquoted(text: str) -> str:
     """Read a field of a sequence, with or without quotes, in capitals."""
@@ -270,7 +275,7 @@ def unquoted(text: str) -> str:
     return (unquote(text) if text[:1] in ("'", '"') else text).upper()
 
 
-_TEXTS = {
+TEXTS = {
     **ERROR_TEXTS, MEMORY_FULL: "Not enough memory to store new arb waveform",
     NAME_TOO_LONG: "Arb waveform name too long", ARB_UNKNOWN: "Specified arb waveform does not exist",
     ARB_EXISTS: "Specified arb waveform already exists", BLOCK_ODD: "Block length must be even",

@@ -20,11 +20,12 @@
         @query(":READ:ARRay", ChannelList())          # the question mark is implied
         def read_array(self, channels: tuple[int, ...]) -> str: ...
 
-        parts = {"source": Source}                    # parts with settings and commands of their own: `ScpiPart`
-
         commands = {                                  # handlers of one expression each, behind their parameters
             ":SLOT:COUNt?": lambda self: str(self.count), ":SLOT:BEEP": (Numeric(), lambda self, hertz: None),
         }
+
+An instrument owns parts, such as its source: each is a `ScpiPart`, which declares its settings and commands in the same
+way. The device names their classes in `parts`, and makes them in that order.
 
 In a header, upper case is the short form, ``[:NODE]`` may be left out, ``NODE[1|2]`` takes a suffix, which
 the handler receives first. ``<function>`` stands for the functions of a source or meter: `FunctionSetting`, and
@@ -49,7 +50,6 @@ from mho.instruments.simulated.scpi.language import (
     IndexedSetting,
     Language,
     Setting,
-    SettingBase,
     command,
     query,
     resolve,
@@ -59,39 +59,34 @@ from mho.instruments.simulated.scpi.parameters import Numeric
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, NO_ERROR, QueuedError, ScpiError, StatusModel
 
 __all__ = [
-    "FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "ScpiPart", "Setting", "command", "query",
-]  # fmt: skip
+    "FunctionSetting",
+    "IndexedSetting",
+    "ScpiDevice",
+    "ScpiError",
+    "ScpiPart",
+    "Setting",
+    "command",
+    "query",
+]
 
 _BYTE = Numeric(0, 0, 255, integer=True)
 _REGISTERS = {"operation": "OPERation", "questionable": "QUEStionable"}
 
 
 class ScpiPart:
-    """A part of an instrument, such as its source: settings and commands are declared as those of a `ScpiDevice`.
+    """A part that an instrument owns, with settings and commands of its own; `device` is the instrument."""
 
-    The device's `parts` names its class, and the device keeps it as the attribute of that name.
-    """
-
-    _settings: ClassVar[Mapping[str, SettingBase[Any]]] = {}
-
-    def __init__(self, device: ScpiDevice) -> None:
+    def __init__(self, device: Any) -> None:
         self.device = device
-        self.real, self.real_format, self.integer_format = (
-            device.real,
-            device.real_format,
-            device.integer_format,
-        )
-        self.restore()
+        self.real_format, self.integer_format = device.real_format, device.integer_format
+        device.own(self)
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        own = {name: it for name, it in vars(cls).items() if isinstance(it, SettingBase)}
-        cls._settings = {**cls._settings, **own}
+    def push_error(self, code: int, detail: str = "") -> None:
+        """Queue an error of this number at the instrument."""
+        self.device.push_error(code, detail)
 
-    def restore(self) -> None:
-        """Restore every setting's default (``*RST``); a part that remembers more forgets it here."""
-        for setting in self._settings.values():
-            setting.restore(self)
+    def reset(self) -> None:
+        """Perform the part of ``*RST`` beyond restoring the settings; the instrument's own comes first."""
 
 
 class ScpiDevice:
@@ -102,7 +97,7 @@ class ScpiDevice:
     integer_format: ClassVar[str] = "%d"
     scpi_version: ClassVar[str] = "1999.0"
     error_capacity: ClassVar[int] = 32
-    parts: ClassVar[Mapping[str, type[ScpiPart]]] = {}
+    parts: ClassVar[tuple[type[ScpiPart], ...]] = ()
     _language: ClassVar[Language]
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
@@ -112,12 +107,18 @@ class ScpiDevice:
         self._input = b""
         self._output = b""
         self._no_error = self.format_error(NO_ERROR)
-        for setting in self._language.settings.values():
-            setting.restore(self)
+        self._owners: tuple[Any, ...] = ()  # of settings and commands: itself, and its parts
+        self.own(self)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._language = Language(cls)
+        cls._language = Language(cls, cls.parts)
+
+    def own(self, owner: Any) -> None:
+        """Add what has settings, with their defaults; a part does so itself when it is made."""
+        for setting in self._language.owned[len(self._owners)].values():
+            setting.restore(owner)
+        self._owners += (owner,)
 
     # --- what transports use ---
 
@@ -200,10 +201,12 @@ class ScpiDevice:
             self._output = b""
             self.push_error(-410)
         replies: list[str] = []
+        owners = self._owners
         for call in calls:
-            function, arguments, late, _ = call
+            function, arguments, late, _, index = call
+            owner = owners[index]
             try:
-                reply = function(self, *(resolve(call, self) if late else arguments))
+                reply = function(owner, *(resolve(call, owner) if late else arguments))
             except ScpiError as error:
                 self.push_error(error.code, error.detail)
             else:
@@ -238,11 +241,11 @@ class ScpiDevice:
     }
 
     def _reset(self) -> None:
-        for setting in self._language.settings.values():
-            setting.restore(self)
-        for part in self.parts:
-            getattr(self, part).restore()
-        self.reset()
+        for owner, settings in zip(self._owners, self._language.owned, strict=True):
+            for setting in settings.values():
+                setting.restore(owner)
+        for owner in self._owners:
+            owner.reset()
 
     @command("*ESE", _BYTE)
     def _set_event_enable(self, mask: float) -> None:

@@ -7,7 +7,7 @@ returns and ``*RST`` restores. Text is latin-1, one character a byte, so that da
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, overload
@@ -406,6 +406,7 @@ class _Leaf(NamedTuple):
 
     function: Callable[..., Any]
     parameters: tuple[CommandParameter[Any], ...] = ()
+    owner: int = 0
 
 
 class Call(NamedTuple):
@@ -415,6 +416,7 @@ class Call(NamedTuple):
     arguments: tuple[Any, ...] = ()
     late: tuple[CommandParameter[Any] | None, ...] = ()  # parameters to resolve at execution, if any
     suffixes: tuple[int, ...] = ()
+    owner: int = 0  # whose handler it is: 0 the device's, then those of its parts
 
 
 def command(
@@ -469,23 +471,6 @@ def declared_headers(owner: type) -> Iterator[tuple[str, bool, tuple[Any, ...], 
             yield *entry, name
 
 
-def declaring(device_class: type) -> Iterator[tuple[str, type, type]]:
-    """Yield the classes that declare a device's settings and commands: which part (empty for the device itself), the part's
-    class, and the base of it that declares.
-    """
-    parts: Mapping[str, type] = getattr(device_class, "parts", {})
-    for part, owner in {"": device_class, **parts}.items():
-        for base in reversed(owner.__mro__):
-            yield part, owner, base
-
-
-def _reaching(part: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return what turns a handler of a part into one of the device that has the part as attribute."""
-    if not part:
-        return lambda handler: handler
-    return lambda handler: lambda device, *arguments: handler(device.__dict__[part], *arguments)
-
-
 class _Asked(CommandParameter[Any]):
     """The optional ``MIN|MAX|DEF`` after a numeric setting's question mark."""
 
@@ -536,46 +521,55 @@ def _bind(leaf: _Leaf, suffixes: tuple[int, ...], texts: tuple[str, ...]) -> Cal
         has_late = has_late or late[-1] is not None
     if remaining:
         raise ScpiError(-108)
-    return Call(leaf.function, (*suffixes, *values), tuple(late) if has_late else (), suffixes)
+    return Call(leaf.function, (*suffixes, *values), tuple(late) if has_late else (), suffixes, leaf.owner)
 
 
-def resolve(call: Call, device: Any) -> list[Any]:
-    """Return a call's arguments, with those parameters resolved whose limits depend on `device`."""
+def resolve(call: Call, owner: Any) -> list[Any]:
+    """Return a call's arguments, with those parameters resolved whose limits depend on `owner`."""
     arguments: list[Any] = []
     for parameter, value in zip(call.late, call.arguments, strict=True):
         if parameter is None:
             arguments.append(value)
         elif parameter.repeated:
-            arguments.append([parameter.resolve(item, device, call.suffixes) for item in value])
+            arguments.append([parameter.resolve(item, owner, call.suffixes) for item in value])
         else:
-            arguments.append(parameter.resolve(value, device, call.suffixes))
+            arguments.append(parameter.resolve(value, owner, call.suffixes))
     return arguments
 
 
 class Language:
-    """The compiled commands of a class of devices, with a cache of parsed messages."""
+    """The compiled commands of a class of devices and of its `parts`, with a cache of parsed messages.
 
-    def __init__(self, device_class: type) -> None:
+    `settings`: those of the device itself, by name. `owned`: those of the device, then of each part.
+    """
+
+    def __init__(self, device_class: type, parts: Sequence[type] = ()) -> None:
         tree = HeaderTree()
-        self.settings: dict[str, SettingBase[Any]] = {}  # those of the device itself
-        for part, owner, base in declaring(device_class):
-            reach = _reaching(part)
-            for name, member in vars(base).items():
-                if isinstance(member, SettingBase):
-                    if not part:
-                        self.settings[name] = member
-                    for header, given, parameter in member.forms:
-                        asked = (_Asked(parameter),) if isinstance(parameter, Numeric) else ()
-                        tree.add(header, False, _Leaf(reach(member.storing()), (*given, parameter)))
-                        tree.add(header, True, _Leaf(reach(member.answering(parameter)), (*given, *asked)))
-            for header, asks, parameters, handler in declared_headers(base):
-                # A method as the class has it: an override need not declare the header again.
-                function = getattr(owner, handler) if isinstance(handler, str) else handler
-                tree.add(header, asks, _Leaf(reach(function), parameters))
+        classes = (device_class, *parts)
+        self.owned: list[dict[str, SettingBase[Any]]] = [{} for _ in classes]
+        self.settings = self.owned[0]
+        # The device comes last: what it declares itself replaces what a part does.
+        for owner in reversed(range(len(classes))):
+            for base in reversed(classes[owner].__mro__):
+                self._collect(tree, base, classes[owner], owner)
         self._find = lru_cache(4096)(tree.find)
         self._unit = lru_cache(2048)(self._compile_unit)
         self.parse: Callable[[bytes], list[Call]] = lru_cache(2048)(self.compile)
         self.known: dict[bytes, list[Call]] = {}
+
+    def _collect(self, tree: HeaderTree, base: type, kind: type, owner: int) -> None:
+        """Add what `base`, a base of the owner's class `kind`, declares."""
+        for name, member in vars(base).items():
+            if isinstance(member, SettingBase):
+                self.owned[owner][name] = member
+                for header, given, parameter in member.forms:
+                    asked = (_Asked(parameter),) if isinstance(parameter, Numeric) else ()
+                    tree.add(header, False, _Leaf(member.storing(), (*given, parameter), owner))
+                    tree.add(header, True, _Leaf(member.answering(parameter), (*given, *asked), owner))
+        for header, asks, parameters, handler in declared_headers(base):
+            # A method as the class has it: an override need not declare the header again.
+            function = getattr(kind, handler) if isinstance(handler, str) else handler
+            tree.add(header, asks, _Leaf(function, parameters, owner))
 
     def understood(self, line: bytes) -> list[Call]:
         """Parse one program message with its line feed, and find it in `known` when it comes again.
