@@ -226,13 +226,23 @@ def read_contact(
     limits, read = bench.terminal_limits(), bench.read
     limits.check_level("bit line", max(VOLTAGES))
     limits.check_current("bit line", CURRENT)
+    wiring = bench.instruments.cell_wiring
     smu.configure(current_limit=CURRENT, current_range=CURRENT, nplc=1.0)
-    if check.cell is None or gate is None or board is None:
+    if check.cell is not None and wiring is not None and switch is not None:
+        _, row, column = check.cell
+        switch.open_all()
+        switch.close_paths(sorted(wiring.crosspoints("READ", row, column)))
+    if check.cell is None or gate is None or (board is None and wiring is None):
         smu.enable()
         return [smu.read(volts) for volts in VOLTAGES]
     limits.check_level("word line", read.gate)
     limits.check_current("word line", bench.gate_current)
     gate.configure(**gate_settings(bench))
+    if board is None:
+        gate.enable()
+        gate.hold(read.gate)
+        smu.enable()
+        return [smu.read(volts) for volts in VOLTAGES]
     board.set_mode("PROGRAM")
     board.select(Cell(*check.cell))
     if switch is not None and bench.instruments.switch is not None:
@@ -395,7 +405,9 @@ class _Checker:
         assert entry is not None
         with self._safe_afterwards({"switch": switch}):
             switch.open_all()
-            for crosspoints in entry.crosspoints().values():
+            wiring = self._bench.instruments.cell_wiring
+            paths = entry.crosspoints().values() if wiring is None else wiring.every_path()
+            for crosspoints in paths:
                 switch.close_paths(sorted(crosspoints))
                 switch.open_all()
         return _ok("every path closes and opens as read back; all open again")

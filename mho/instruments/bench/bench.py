@@ -20,6 +20,7 @@ from mho.instruments.bench.cell_connection import (
     REST,
     CellLines,
     Drive,
+    MatrixLines,
     check_levels,
     conductance,
     drives,
@@ -113,7 +114,8 @@ class Bench(GuardedBench):
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         tools = self._tools = operators(instruments, source.bench, self._let_pass)
         self._checks = CellChecks(self._limits, tools, source.bench)
-        self._cells = CellLines(tools, self._crosspoints, self._limits, self._states)
+        lines = CellLines if source.bench.instruments.cell_wiring is None else MatrixLines
+        self._cells = lines(tools, self._crosspoints, self._limits, self._states)
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
         self._vectors: Vectors | CellwiseProducts = Vectors(
             tools.daq, tools.board, self._limits, lambda mode: bool(bench._enter(mode)),

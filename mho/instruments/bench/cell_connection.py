@@ -2,6 +2,9 @@
 
 The word line is on before the path closes, and off after it opens. Relays of a switch matrix move while the path is
 open and every source is at 0 V. Opened relays are read back before others close: a stuck one must not join two sources.
+
+Where a switch matrix selects the cell, its relays are the path: the word line goes through them, too, and is on only after
+they have closed.
 """
 
 from __future__ import annotations
@@ -164,6 +167,34 @@ class CellLines:
             self._path = None
             self._tools.board.route(path)
             self._path = path
+
+
+class MatrixLines(CellLines):
+    """The same where relays connect the cell: they move with every source at 0 V, the word line's too."""
+
+    def reach(self, cell: Cell, path: Path, gate: float) -> None:
+        """Connect `cell` by `path`, then take its word line to `gate` (V); nothing is sent for what is there already.
+
+        Errors as of any `CellLines`; what is connected when a word-line voltage is refused is at 0 V.
+        """
+        if cell != self._cell or path != self._path:
+            self._ground()
+            self._cell = self._path = None
+            self._tools.board.select(cell)
+            self._tools.board.route(path)
+            self._cell, self._path = cell, path
+        self._word_line(gate)
+
+    def idle(self) -> None:
+        """Take all sources to 0 V, then open every relay and read that back."""
+        self._ground()
+        self._cell = self._path = None
+        self._route("OPEN")
+
+    def _ground(self) -> None:
+        self._tools.smu.hold(0.0)
+        self._states.note("smu", REST)
+        self._word_line(0.0)
 
 
 def conductance(cell: Cell, reading: Reading, volts: float, read: ReadSettings) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mho.array_types import Floats
 from mho.errors import BenchError, UnsafeError
+from mho.instruments.bench.matrix_selection import MatrixBoard
 from mho.instruments.bench.stand_ins import MeterPulses, NoDaq, NoGate, NoMeter, NoPulser, OneDevice
 from mho.instruments.bench.testers import TesterBoard, TesterGate, TesterMeter, TesterPulser, TesterVectors
 from mho.instruments.bench_file.bench_file import BenchFile
@@ -94,7 +95,7 @@ class Operators(NamedTuple):
     pulser: Any  # a PulseGenerator
     daq: Any  # a Daq
     board: Any  # an ArrayBoard
-    switch: SwitchMatrix | None
+    switch: SwitchMatrix | None  # between the sources and the board; None where it is what selects
     roles: Mapping[str, str]  # whose output acts as `smu`, `pulser` and `daq`
 
 
@@ -115,12 +116,15 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     elif file.instruments.pulses_by_meter:
         pulser, roles["pulser"] = MeterPulses(smu, file.read.nplc / LINE), "smu"
     board: Any = instruments.board or (OneDevice(bench) if tester is None else TesterBoard(tester, bench))
+    switch, wiring = instruments.switch, file.instruments.cell_wiring
+    if wiring is not None and switch is not None:
+        board, switch = MatrixBoard(bench, switch, wiring), None
     daq: Any = instruments.daq or NoDaq(bench)
     if by_tester("multiply"):
         daq, roles["daq"] = TesterVectors(tester, board), "tester"
     if "multiply" in file.instruments.composed():
         roles["daq"] = roles["smu"]
-    return Operators(smu, gate, pulser, daq, board, instruments.switch, roles)
+    return Operators(smu, gate, pulser, daq, board, switch, roles)
 
 
 def make_safe(
@@ -128,7 +132,8 @@ def make_safe(
 ) -> dict[str, Exception]:
     """Make each instrument safe in this order, retry those that failed once, and return the errors by role.
 
-    Relays do not move under a source that may still be on, as long as the board isolates the chip from that source.
+    Relays do not move under a source that may still be on, as long as the board isolates the chip from that source, or
+    there is no board: then the device stays connected, and that is said.
 
     `instruments`: by role, in `SAFE_ORDER`.
     `missing`: errors of instruments that could not be opened, by role; they are included in the result.
@@ -140,8 +145,11 @@ def make_safe(
     if "switch" in instruments:
         live = [role for role in SOURCES if role in failed]
         if live and "board" not in failed:
+            apart = (
+                "the board keeps the chip apart" if "board" in instruments else "the device stays connected"
+            )
             failed["switch"] = BenchError(
-                f"left as it is, for a relay that moves under {' and '.join(live)} may weld; the board keeps the chip apart"
+                f"left as it is, for a relay that moves under {' and '.join(live)} may weld; {apart}"
             )
         else:
             failed |= _tried_twice({"switch": instruments["switch"]})

@@ -16,6 +16,7 @@ from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Instruments, Positive
 from mho.instruments.bench_file.operations import Operation
+from mho.instruments.bench_file.switch_paths import CellWiring
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.own_code import modules_beside, names_file
 from mho.toml import StrictModel, load_toml, parse_toml
@@ -339,6 +340,8 @@ def load_bench_file(name: str) -> BenchSource:
     chip_text, beside = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
     if bench.instruments.one_device:
         _check_one_device(name, bench, chip_text)
+    if bench.instruments.cell_wiring is not None:
+        _check_lines(name, bench, chip_text, bench.instruments.cell_wiring)
     defects_text = _defects_text(name, bench, folder, chip_text, beside)
     return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)
 
@@ -352,6 +355,35 @@ def _check_one_device(name: str, bench: BenchFile, chip_text: str) -> None:
             f"bench file {name} has nothing that serves `select`, and its chip map {bench.chip} has {cells} cells: name a "
             'chip map of one cell, such as chip = "device", or describe the board that selects them'
         )
+
+
+def _check_lines(name: str, bench: BenchFile, chip_text: str, wiring: CellWiring) -> None:
+    """Raise `BenchError` when the lines at a switch matrix are not those of the chip."""
+    where = f"bench file {name}: [instruments.{bench.instruments.name_of('switch')}]"
+    arrays = read_chip_text(chip_text, bench.chip).arrays
+    if len(arrays) != 1:
+        raise BenchError(
+            f"{where} selects cells of one array, and chip map {bench.chip} has {len(arrays)}: name a map of one array"
+        )
+    rows, columns = arrays[0].rows, arrays[0].columns
+    sizes = (
+        ("bit_lines", len(wiring.bit_lines), {rows}, f"{rows} rows"),
+        ("source_lines", len(wiring.source_lines) or 1, {columns}, f"{columns} columns"),
+        ("word_lines", len(wiring.word_lines) or 1, {1, rows}, f"{rows} rows"),
+    )
+    for key, count, fitting, there in sizes:
+        if count not in fitting:
+            raise BenchError(
+                f"{where} has {count} in `{key}`, and chip map {bench.chip} has {there}: list one column of the matrix for "
+                "each"
+            )
+    if bench.check is not None and bench.check.cell is not None:
+        array, row, column = bench.check.cell
+        if array != arrays[0].name or row >= rows or column >= columns:
+            raise BenchError(
+                f"bench file {name}: `cell` in [check] is {array}[{row}, {column}], and the array is {arrays[0].name} with "
+                f"{rows} rows and {columns} columns: name one of its cells"
+            )
 
 
 def is_real(name: str) -> bool:

@@ -42,7 +42,7 @@ from mho.instruments.bench_file.models import (
     lacking,
 )
 from mho.instruments.bench_file.operations import OPERATIONS, Operation
-from mho.instruments.bench_file.switch_paths import PATHS, check_paths
+from mho.instruments.bench_file.switch_paths import PATHS, CellWiring, check_paths
 from mho.instruments.roles import (
     CellPulser,
     CellReader,
@@ -395,10 +395,11 @@ class DaqEntry(Entry):
 
 
 class SwitchEntry(ModelEntry):
-    """A switch matrix between the sources and the board or the probes.
+    """A switch matrix between the sources and the board, or the lines of a chip whose cells it selects.
 
-    `rows` names the source at a row (``1A``: slot 1, row A), `columns` the terminal at a column (``103``: slot 1,
-    column 03), `paths` the crosspoints (``1A03``) to close for each use of the bench; all others are open.
+    `rows` names the source at a row (``1A``: slot 1, row A). In front of a board, `columns` names the terminal at a column
+    (``103``: slot 1, column 03), `paths` the crosspoints (``1A03``) to close for each use of the bench; all others are
+    open. Without one, `bit_lines`, `source_lines` and `word_lines` are the columns of the chip's lines, in their order.
     """
 
     kind: Literal["switch matrix"] = "switch matrix"
@@ -406,8 +407,32 @@ class SwitchEntry(ModelEntry):
 
     address: str
     rows: dict[str, str]
-    columns: dict[str, Terminal]
-    paths: dict[str, tuple[str, ...]]
+    columns: dict[str, Terminal] = {}
+    paths: dict[str, tuple[str, ...]] = {}
+    bit_lines: tuple[str, ...] = ()
+    source_lines: tuple[str, ...] = ()
+    word_lines: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_before_a_board_or_at_the_lines(self) -> Self:
+        lines, board = self.bit_lines + self.source_lines + self.word_lines, {*self.columns, *self.paths}
+        if lines and board:
+            raise ValueError(
+                "`columns` and `paths` are of a matrix in front of a board, `bit_lines` of one that selects cells: leave "
+                "one or the other out"
+            )
+        if lines and not self.bit_lines:
+            raise ValueError(
+                "`bit_lines` is missing: list the columns at which the bit lines are, row by row"
+            )
+        if not lines and not (self.columns and self.paths):
+            raise ValueError(
+                "what is at its columns is missing: give `columns` and `paths` in front of a board, or `bit_lines`"
+            )
+        return self
+
+    def _able(self) -> tuple[Operation, ...]:
+        return ("select",) if self.bit_lines else ()
 
     def crosspoints(self) -> dict[str, frozenset[str]]:
         """Return the crosspoints to close, by path; a path that is not given closes none."""
@@ -643,7 +668,6 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         for name, entry in self.root.items():
             if isinstance(entry, SwitchEntry):
                 self._seat("switch", name, entry, "is the switch matrix")
-                continue
             if isinstance(entry, BoardEntry):
                 self._seat("board", name, entry, "is the array board")
             if isinstance(entry, TesterEntry):
@@ -688,12 +712,29 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if self.pulser is not None:
             self._pulser_has_its_lines(self.pulser)
         if self.switch is not None and self.board is None:
-            raise ValueError(
-                f"`{self.name_of('switch')}` is a switch matrix, and there is no array board behind it: describe the board"
-            )
-        if self.switch is not None:
+            self._matrix_selects()
+        elif self.switch is not None:
             check_paths(self.switch.rows, self.switch.columns, self.switch.paths, self.sources())
         return self
+
+    def _matrix_selects(self) -> None:
+        name, wiring = self.name_of("switch"), self.cell_wiring
+        if wiring is None:
+            raise ValueError(
+                f"`{name}` is a switch matrix, and there is no array board behind it: describe the board, or list the "
+                "columns at which the bit lines of the chip are, `bit_lines`"
+            )
+        if self.tester is not None:
+            raise ValueError(
+                f"`{name}` selects cells by relays, which open and close for sources only, and `{self.name_of('tester')}` "
+                "is a tester: take one out"
+            )
+        if self.pulser is not None and self.pulser.bias_tee:
+            raise ValueError(
+                f"`{self.name_of('pulser')}` has a bias tee, and `{name}` switches: give the generator a row of its own, "
+                "and leave `bias_tee` out"
+            )
+        wiring.check()
 
     def _pulser_has_its_lines(self, pulser: PulserEntry) -> None:
         name, wired = self._seats["pulser"][0], sorted(pulser.channels.values())
@@ -770,6 +811,16 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         """The switch matrix."""
         found: SwitchEntry | None = self._entry("switch")
         return found
+
+    @property
+    def cell_wiring(self) -> CellWiring | None:
+        """What a switch matrix that selects cells connects; None where it does not."""
+        switch = self.switch
+        if switch is None or "select" not in switch.served():
+            return None
+        return CellWiring(
+            switch.rows, switch.bit_lines, switch.source_lines, switch.word_lines, self.sources()
+        )
 
     @property
     def chuck(self) -> ChuckEntry | None:

@@ -33,7 +33,7 @@ OPERATIONS: Mapping[Operation, str] = MappingProxyType(
 
 SERVED_BY: Mapping[Operation, str] = MappingProxyType(
     {
-        "select": "an array board, or a tester of one's own",
+        "select": "an array board, a switch matrix with `bit_lines`, or a tester of one's own",
         "read": "a source-measure unit",
         "sweep": "a source-measure unit",
         "gate": "a voltage source or a source-measure unit at the word line",

@@ -1,9 +1,14 @@
-"""The crosspoints of a switch matrix that form each path, checked so that no path joins two sources."""
+"""The crosspoints of a switch matrix that form each path, checked so that no path joins two sources.
+
+In front of a board, a path is a list of crosspoints; at the lines of a chip, the path to a cell follows from the columns at
+which its lines are (`CellWiring`).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 PATHS = ("READ", "SET", "RESET", "MULTIPLY", "INVERT")
 GROUND = "ground"
@@ -33,15 +38,7 @@ def check_paths(
     `sources`: terminal that each source should reach.
     `ValueError` naming the path, the crosspoint or source, and the error.
     """
-    for what, names, pattern, example in (("row", rows, _ROW, "1A"), ("column", columns, _COLUMN, "103")):
-        for name in names:
-            if not pattern.fullmatch(name):
-                raise ValueError(f"switch {what} {name!r}: write slot and {what} as in '{example}'")
-    for row, source in rows.items():
-        if source not in {*sources, GROUND}:
-            raise ValueError(
-                f"switch row {row}: {source!r} is no source; there are {', '.join([*sources, GROUND])}"
-            )
+    _check_names(rows, columns, sources)
     for path, crosspoints in paths.items():
         if path not in PATHS:
             raise ValueError(f"switch path {path!r}: there are {', '.join(PATHS)}")
@@ -55,6 +52,18 @@ def check_paths(
                 raise ValueError(
                     f"switch path {path} does not bring {name} to the {sources[name]}: add the crosspoint that does"
                 )
+
+
+def _check_names(rows: Mapping[str, str], columns: Iterable[str], sources: Mapping[str, str]) -> None:
+    for what, names, pattern, example in (("row", rows, _ROW, "1A"), ("column", columns, _COLUMN, "103")):
+        for name in names:
+            if not pattern.fullmatch(name):
+                raise ValueError(f"switch {what} {name!r}: write slot and {what} as in '{example}'")
+    for row, source in rows.items():
+        if source not in {*sources, GROUND}:
+            raise ValueError(
+                f"switch row {row}: {source!r} is no source; there are {', '.join([*sources, GROUND])}"
+            )
 
 
 def _joined(crosspoint: str, rows: Mapping[str, str], columns: Mapping[str, str]) -> tuple[str, str]:
@@ -84,3 +93,82 @@ def _check_path(
             raise ValueError(
                 f"switch path {path} joins {there[terminal]} and {source} on the {terminal}: leave one out"
             )
+
+
+@dataclass(frozen=True)
+class CellWiring:
+    """The columns of a switch matrix at which the lines of an array are, by their number.
+
+    `rows`: source at a row of the matrix; ``ground`` is one.
+    `bit_lines`, `word_lines`: by row of the array; one word line is that of all rows; none: it is not switched.
+    `source_lines`: by column of the array; none: they are grounded for good.
+    `sources`: terminal that each source should reach.
+    """
+
+    rows: Mapping[str, str]
+    bit_lines: Sequence[str]
+    source_lines: Sequence[str]
+    word_lines: Sequence[str]
+    sources: Mapping[str, str]
+
+    def crosspoints(self, path: str, row: int, column: int) -> frozenset[str]:
+        """Return the crosspoints that connect a cell for a use: every line to one source, or to ground.
+
+        `ValueError` when a source that is needed there is at no row of the column's slot.
+        """
+        use, ends = self._uses()[path], [("bit line", self.bit_lines[row])]
+        if self.source_lines:
+            ends.append(("source line", self.source_lines[column]))
+        if self.word_lines:
+            ends.append(("word line", self.word_lines[row if len(self.word_lines) > 1 else 0]))
+        return frozenset(self._crosspoint(use[line], at) for line, at in ends)
+
+    def every_path(self) -> Iterable[frozenset[str]]:
+        """Return the crosspoints of every use of the cells of the first column and of the first row, each once."""
+        cells = [(row, 0) for row in range(len(self.bit_lines))]
+        cells += [(0, column) for column in range(1, len(self.source_lines))]
+        return dict.fromkeys(self.crosspoints(path, *cell) for path in self._uses() for cell in cells)
+
+    def lines(self) -> dict[str, tuple[str, int]]:
+        """Return line and number at each column of the matrix."""
+        groups = (
+            ("bit line", self.bit_lines), ("source line", self.source_lines), ("word line", self.word_lines),
+        )  # fmt: skip
+        return {at: (line, number) for line, group in groups for number, at in enumerate(group)}
+
+    def check(self) -> None:
+        """Raise `ValueError` naming the row, column or source that cannot be so."""
+        columns = [*self.bit_lines, *self.source_lines, *self.word_lines]
+        _check_names(self.rows, columns, self.sources)
+        for column in columns:
+            if columns.count(column) > 1:
+                raise ValueError(f"two lines of the chip are at switch column {column}: give each its own")
+        if "smu" not in self.sources:
+            raise ValueError("the switch matrix selects cells, and no source-measure unit is at the bit line")
+        if "source line" in self.sources.values() and not self.source_lines:
+            raise ValueError(
+                "a source is at the source line, and the switch matrix brings it to none: list `source_lines`"
+            )
+        if bool(self.word_lines) != ("gate" in self.rows.values()):
+            raise ValueError(
+                'the gate goes through the switch matrix with a row named "gate" and `word_lines`, or past it with neither'
+            )
+        list(self.every_path())
+
+    def _uses(self) -> dict[str, dict[str, str]]:
+        """Return the source of each line by path."""
+        driving = {line: source for source, line in self.sources.items() if source.startswith("pulser")}
+        read = {"bit line": "smu", "source line": GROUND, "word line": "gate"}
+        up = read | {"bit line": driving.get("bit line", "smu")}
+        across = driving.get("source line")
+        down = up if across is None else read | {"bit line": GROUND, "source line": across}
+        return {"READ": read, "SET": up, "RESET": down}
+
+    def _crosspoint(self, source: str, column: str) -> str:
+        for row, name in self.rows.items():
+            if name == source and row[0] == column[0]:
+                return row + column[1:]
+        raise ValueError(
+            f"switch column {column} needs {source}, which is at no row of its slot: name one, "
+            f'as in rows = {{ {column[0]}A = "{source}" }}'
+        )

@@ -7,7 +7,7 @@ A crosspoint that moves with a voltage on its row is a hot switch. All of these 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import proxy
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry, Instruments, SourceEntry
-from mho.instruments.bench_file.switch_paths import GROUND, row_and_column
+from mho.instruments.bench_file.switch_paths import GROUND, CellWiring, row_and_column
 from mho.instruments.laboratory.chip_lines import (
     HOT,
     LEAKAGE,
@@ -27,6 +27,7 @@ from mho.instruments.laboratory.chip_lines import (
     compliance_of,
     edge_of,
 )
+from mho.instruments.laboratory.probes import Probes
 from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.faults import DaqFault, Fault
@@ -149,6 +150,78 @@ class MatrixWires:
         return None if level is None else level()
 
 
+class SelectingWires(MatrixWires):
+    """A switch matrix at the lines of a chip: what is closed decides which cell the sources reach.
+
+    Several cells at once are an incident, and conduct together; a voltage with no cell behind it is one, too.
+
+    `probes`: what stands for a board; it receives the cell.
+    """
+
+    def __init__(self, lines: ChipLines, probes: Probes, wiring: CellWiring) -> None:
+        super().__init__(lines, wiring.rows, {column: line for column, (line, _) in wiring.lines().items()})
+        assert probes.cell is not None  # of a chip of one array
+        self._probes, self._array, self._at = probes, probes.cell[0], wiring.lines()
+        self._one_source_line, self._one_word_line = not wiring.source_lines, len(wiring.word_lines) < 2
+        switched = {*wiring.rows.values()}
+        # Sources that are wired past the matrix
+        self._past = [(source, line) for source, line in wiring.sources.items() if source not in switched]
+        self._cells: list[tuple[str, int, int]] = []
+        self._gated = True
+        probes.cell = None
+
+    def take_closed(self, closed: frozenset[str]) -> None:
+        """Record the crosspoints that are now closed, and address what they connect."""
+        reached: dict[str, set[int]] = {"bit line": set(), "source line": set(), "word line": set()}
+        for crosspoint in closed:
+            row, column = row_and_column(crosspoint)
+            if row in self._rows and column in self._at:
+                line, number = self._at[column]
+                reached[line].add(number)
+        columns = {0} if self._one_source_line else reached["source line"]
+        cells = [
+            (self._array, row, column) for row in sorted(reached["bit line"]) for column in sorted(columns)
+        ]
+        self._gated = self._one_word_line or reached["bit line"] <= reached["word line"]
+        if len(cells) > 1 and cells != self._cells:
+            self._lines.monitor.record("joined devices", f"{len(cells)} at once, {cells[0]} and {cells[1]}")
+        self._cells, self._probes.cell = cells, cells[0] if cells else None
+        super().take_closed(closed)
+
+    def current(self, source: str, volts: float, aperture: float) -> float:
+        """Return the current (A) out of a source at `volts`, into every cell that is connected."""
+        self._expect_cell(source, volts)
+        amperes = super().current(source, volts, aperture)
+        for _ in self._further_cells():
+            amperes += sum(self._lines.current(line, volts, aperture) for line in self.terminals(source))
+        return amperes
+
+    def train(self, source: str, cycle: Sequence[Excursion], count: int) -> None:
+        """Apply cycles of levels to every cell that is connected."""
+        self._expect_cell(source, max((one.volts for one in cycle), key=abs, default=0.0))
+        super().train(source, cycle, count)
+        for _ in self._further_cells():
+            for line in self.terminals(source):
+                self._lines.train(line, cycle, count)
+
+    def _further_cells(self) -> Iterator[None]:
+        """Address each connected cell after the first, and then the first again."""
+        for cell in self._cells[1:]:
+            self._probes.cell = cell
+            yield
+        self._probes.cell = self._cells[0] if self._cells else None
+
+    def _expect_cell(self, source: str, volts: float) -> None:
+        if abs(volts) > HOT and not self._cells:
+            self._lines.monitor.record(
+                "source on nothing", f"{volts:.3g} V of {source} with no cell connected"
+            )
+
+    def _joined(self) -> list[tuple[str, str]]:
+        pairs = dict.fromkeys([*self._past, *super()._joined()])
+        return [pair for pair in pairs if self._gated or pair[1] != "word line"]
+
+
 class BenchTwins:
     """All twins of one bench except its board, which is wired first.
 
@@ -188,7 +261,11 @@ class BenchTwins:
         entry = self._entries.switch
         if entry is None:
             return None
-        wires = MatrixWires(self._lines, entry.rows, entry.columns)
+        wiring, board = self._entries.cell_wiring, self._lines.board
+        if wiring is not None and isinstance(board, Probes):
+            wires: MatrixWires = SelectingWires(self._lines, board, wiring)
+        else:
+            wires = MatrixWires(self._lines, entry.rows, entry.columns)
         twin = entry.model.load_twin()
         self._switch = twin(self._lines.clock, self._rngs[4], serial="SIM00005", on_switch=wires.take_closed)
         return wires

@@ -12,7 +12,7 @@ ALWAYS_ON = (
 class Probes:
     """Contacts to one device, which no switch interrupts; has what the lines ask of a board.
 
-    `cell`: the device, or the cell that a tester has addressed.
+    `cell`: the device, or the cell that a tester has addressed, or the relays of a matrix; None while they are open.
     """
 
     mode = "SAFE"  # for vectors: no block is ever connected
@@ -21,7 +21,7 @@ class Probes:
     goes_safe_at = math.inf
 
     def __init__(self, cell: tuple[str, int, int]) -> None:
-        self.cell = cell
+        self.cell: tuple[str, int, int] | None = cell
 
     def closes(self, path: str) -> bool:
         """Return True: every terminal reaches the device."""
