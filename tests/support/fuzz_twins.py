@@ -21,7 +21,7 @@ from mho.instruments.simulated.generators import CHANNELS, PulseOutputs
 from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
-from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
+from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2602B, SimulatedKeithley2636B
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510, SimulatedKeithleyDMM6500
 from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
@@ -159,6 +159,11 @@ def _pulser(make: Callable[[CountingClock, np.random.Generator, Port], PulseOutp
 TWINS = {
     "2636B": Twin(
         lambda clock, rng, port: SimulatedKeithley2636B(clock, rng, {1: port, 2: port}),
+        fuzz_messages.tsp,
+        tsp_queue,
+    ),
+    "2602B": Twin(
+        lambda clock, rng, port: SimulatedKeithley2602B(clock, rng, {1: port, 2: port}),
         fuzz_messages.tsp,
         tsp_queue,
     ),

@@ -51,6 +51,9 @@ def _packaged(driver: str, channels: int = 1, keyword: str = "") -> Model:
 SOURCE_METERS = {
     "keithley2450": _packaged("keithley2450:Keithley2450"),
     "keithley2400": _packaged("keithley2400:Keithley2400"),
+    "keithley2602b": _packaged("keithley2636b:Keithley2602B", 2),
+    "keithley2612b": _packaged("keithley2636b:Keithley2612B", 2),
+    "keithley2614b": _packaged("keithley2636b:Keithley2614B", 2),
     "keithley2636b": _packaged("keithley2636b:Keithley2636B", 2),
     "agilentb1500": _packaged("agilentb1500:AgilentB1500", 10, "smu"),
     "keysightb2912a": _packaged("keysightb2912a:KeysightB2912A", 2),

@@ -1,5 +1,7 @@
 """Keithley 2636B source-measure unit, by TSP scripts: two channels that read cells, sweep them, and drive gates.
 
+Its sisters 2602B, 2612B and 2614B differ in their ranges and limits only, `SeriesSpans` (Rev. F p. 9-244; QCoDeS has the
+same ranges). A 2612B and a 2614B take current limits up to 3 A for pulses (?); the lab gives them 1.5 A.
 Series 2600B Reference Manual 2600BS-901-01 (Rev. B and C); pages where given. Frequent operations are Lua functions (5.0:
 no ``#``, no ``%``), loaded once, so that a read or a list of reads is one message. A refused level leaves its error in the
 queue, and the check after every call reports it. The instrument's format settings are restored. (?) marks facts to be
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
@@ -18,7 +20,12 @@ from pymeasure.instruments import Instrument
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.bus import BusChannel
 from mho.instruments.drivers.languages.scpi import Span, within
-from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
+from mho.instruments.drivers.languages.source_meters import (
+    SourceMeterChannel,
+    SourceMeterPair,
+    VoltageSourceMeter,
+    readings,
+)
 from mho.instruments.drivers.languages.tsp import TspInstrument, choice, control, lua_list, reading, switch
 from mho.instruments.roles import Reading
 
@@ -126,17 +133,60 @@ end
 """
 
 
-VOLTAGE = Span(-202.0, 202.0, "source voltage", "V")
 COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
 OFF_LIMIT = 1e-3  # A, the largest current limit of an output that is off
 TIMERS = {"smua": 1, "smub": 3}  # the first of the two timers that a channel's pulses need
 AUTOZERO_FACTOR = 3  # duration of a reading with automatic zeroing, in apertures (?)
-SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
-CURRENT_LIMIT = Span(1e-10, 1.5, "current limit", "A")
-VOLTAGE_LIMIT = Span(0.02, 200.0, "voltage limit", "V")
-CURRENT_RANGE = Span(1e-10, 1.5, "current range", "A")
 DELAY = Span(0.0, 1e4, "delay", "s")
 NPLC = Span(0.001, 25.0, "integration time", "power line cycles")
+
+
+class SeriesSpans(NamedTuple):
+    """What a model sources and measures: level, source range, voltage limit (V), current limit, current range (A)."""
+
+    voltage: Span
+    source_range: Span
+    voltage_limit: Span
+    current_limit: Span
+    current_range: Span
+
+    @classmethod
+    def of(
+        cls, volts: float, least_volts: float, amperes: float, least: float, least_range: float
+    ) -> SeriesSpans:
+        """Return the spans of a model, from its largest and its smallest limits and its smallest current range."""
+        return cls(
+            Span(-1.01 * volts, 1.01 * volts, "source voltage", "V"), Span(-volts, volts, "source range", "V"),
+            Span(least_volts, volts, "voltage limit", "V"), Span(least, amperes, "current limit", "A"),
+            Span(least_range, amperes, "current range", "A"),
+        )  # fmt: skip
+
+
+SPANS_2602B = SeriesSpans.of(40.0, 0.01, 3.0, 1e-8, 1e-7)
+SPANS_2612B = SeriesSpans.of(200.0, 0.02, 1.5, 1e-8, 1e-7)
+SPANS_2636B = SeriesSpans.of(200.0, 0.02, 1.5, 1e-10, 1e-10)
+
+
+def _limited_settings(spans: SeriesSpans) -> tuple[Any, ...]:
+    """Declare the properties whose limits are the model's."""
+    return (
+        control("{ch}.source.levelv", "Control the source level, V.", spans.voltage),
+        control(
+            "{ch}.source.rangev", "Control the source range, V; setting it switches auto range off.",
+            spans.source_range,
+        ),
+        control("{ch}.source.limiti", "Control the current limit, A.", spans.current_limit),
+        control(
+            "{ch}.source.limitv", "Control the voltage limit when amperes are sourced, V.", spans.voltage_limit
+        ),
+        control(
+            "{ch}.measure.rangei", "Control the measurement range, A; setting it ends auto range.",
+            spans.current_range,
+        ),
+        control(
+            "{ch}.source.offlimiti", "Control the current limit when off, A (p. 7-226).", spans.current_limit
+        ),
+    )  # fmt: skip
 
 
 def _day(seconds: float) -> str:
@@ -144,10 +194,15 @@ def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
 
 
-class Keithley2636BChannel(SourceMeterChannel, BusChannel):
+class Keithley2636BChannel(SourceMeterChannel, VoltageSourceMeter, BusChannel):
     """One channel of a 2636B as `mho.instruments.roles.SourceMeter`: volts out, amperes in."""
 
-    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE = (
+        SPANS_2636B.voltage,
+        SPANS_2636B.current_limit,
+        SPANS_2636B.current_range,
+    )
+    NPLC, DELAY = NPLC, DELAY
     PULSE_WIDTH = Span(1e-4, 1e4, "pulse width", "s")
     PULSE_PERIOD = Span(2e-4, 1e5, "pulse period", "s")
     MEASURING, FASTER = "a measurement of", "configure a smaller nplc, with autozero ONCE,"
@@ -158,26 +213,17 @@ class Keithley2636BChannel(SourceMeterChannel, BusChannel):
     )  # fmt: skip
 
     source_function = choice("{ch}.source.func", "Control what is sourced (p. 7-222 (?)).", ("AMPS", "VOLTS"))
-    source_voltage = control("{ch}.source.levelv", "Control the source level, V.", VOLTAGE)
-    source_voltage_range = control(
-        "{ch}.source.rangev", "Control the source range, V; setting it switches auto range off.",
-        SOURCE_RANGE,
-    )  # fmt: skip
+    (
+        source_voltage, source_voltage_range, current_limit, voltage_limit, current_range, output_off_limit,
+    ) = _limited_settings(SPANS_2636B)  # fmt: skip
     source_voltage_range_auto = switch(
         "{ch}.source.autorangev", "Control whether the range follows the level."
     )
     source_delay = control("{ch}.source.delay", "Control the wait between level and measurement, s.", DELAY)
-    current_limit = control("{ch}.source.limiti", "Control the current limit, A.", CURRENT_LIMIT)
-    voltage_limit = control(
-        "{ch}.source.limitv", "Control the voltage limit when amperes are sourced, V.", VOLTAGE_LIMIT
-    )
     current_limit_tripped = reading(
         "{ch}.source.compliance", "Get whether the source is limited right now.",
         cast=lambda text: text.strip() == "true",
     )  # fmt: skip
-    current_range = control(
-        "{ch}.measure.rangei", "Control the measurement range, A; setting it ends auto range.", CURRENT_RANGE
-    )
     current_range_auto = switch("{ch}.measure.autorangei", "Control whether the range follows the current.")
     nplc = control("{ch}.measure.nplc", "Control the integration time in power line cycles.", NPLC)
     four_wire = switch("{ch}.sense", "Control whether the sense terminals are used.")
@@ -193,9 +239,6 @@ class Keithley2636BChannel(SourceMeterChannel, BusChannel):
         "{ch}.source.offfunc", "Control what is sourced when off: 0 ``AMPS`` or 0 ``VOLTS`` (p. 7-225).",
         ("AMPS", "VOLTS"),
     )  # fmt: skip
-    output_off_limit = control(
-        "{ch}.source.offlimiti", "Control the current limit when off, A (p. 7-226).", CURRENT_LIMIT
-    )
     calibration_date = reading(
         'string.format("%.0f", {ch}.cal.date)',
         "Get the day (UTC) of the calibration in use, as ISO 8601 writes it (p. 7-199).", get_process=_day,
@@ -210,7 +253,7 @@ class Keithley2636BChannel(SourceMeterChannel, BusChannel):
         dates = {"calibration_date": self.calibration_date, "calibration_due": self.calibration_due}
         return super().settings() | {name: day for name, day in dates.items() if day}
 
-    def __init__(self, parent: Keithley2636B, id: str) -> None:
+    def __init__(self, parent: Series2600B, id: str) -> None:
         super().__init__(parent, id)
         self._aperture = 25 / 50 * AUTOZERO_FACTOR  # s, the longest possible one, until `configure` sets it
 
@@ -249,12 +292,12 @@ class Keithley2636BChannel(SourceMeterChannel, BusChannel):
         )
 
     def hold(self, voltage: float) -> None:
-        """Source `voltage` (V) until the next command; raises `LimitError` beyond 202 V."""
+        """Source `voltage` (V) until the next command; raises `LimitError` beyond its span."""
         self.source_voltage = voltage
 
     def read(self, voltage: float) -> Reading:
         """Step to `voltage` (V), measure once, return to 0 V: one message."""
-        within(voltage, VOLTAGE)
+        within(voltage, self.VOLTAGE)
         reply = self.parent.call("mho_read", self.id, f"{voltage:.9e}", replies=1)
         return readings(map(float, reply.split(",")), COMPLIANCE)[0]
 
@@ -311,25 +354,89 @@ class Keithley2636BChannel(SourceMeterChannel, BusChannel):
         self.parent.exchange(f"{self.id}.abort()")
 
 
-class Keithley2636B(SourceMeterPair, TspInstrument):
-    """A 2636B: the connection to its two channels, each of which is a `SourceMeter`.
+class Series2600B(SourceMeterPair):
+    """What the models have in common: the connection to two channels, each of which is a `SourceMeter`.
+
+    A mixin for `TspInstrument`, placed before it.
 
     `address`, `visa_library`, `timeout`, `connection`: as for `TspInstrument`.
     `voltage_range`: fixed source range of the channels, V, as of `Keithley2450`.
     """
 
-    VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
-    model = "2636B"
+    spans: ClassVar[SeriesSpans]
     script = SCRIPT
     CHANNELS = "smua", "smub"
-
-    smua: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smua")
-    smub: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smub")
     line_frequency = reading("localnode.linefreq", "Get the power line frequency, Hz.")
 
     def __init__(
         self, address: str | Adapter, visa_library: str = "", *, voltage_range: float | None = None,
         timeout: float = 5.0, **connection: Any,
     ) -> None:  # fmt: skip
-        self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
+        self.voltage_range = None if voltage_range is None else within(voltage_range, self.spans.source_range)
         super().__init__(address, visa_library, timeout=timeout, **connection)
+
+
+class Keithley2636B(Series2600B, TspInstrument):
+    """A 2636B; constructed as `Series2600B`."""
+
+    model = "2636B"
+    spans = SPANS_2636B
+    VOLTAGE, CURRENT_LIMIT = SPANS_2636B.voltage, SPANS_2636B.current_limit
+    smua: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smua")
+    smub: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smub")
+
+
+class Keithley2602BChannel(Keithley2636BChannel):
+    """One channel of a 2602B."""
+
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE = (
+        SPANS_2602B.voltage,
+        SPANS_2602B.current_limit,
+        SPANS_2602B.current_range,
+    )
+    (
+        source_voltage, source_voltage_range, current_limit, voltage_limit, current_range, output_off_limit,
+    ) = _limited_settings(SPANS_2602B)  # fmt: skip
+
+
+class Keithley2602B(Series2600B, TspInstrument):
+    """A 2602B, of 40 V and 3 A; constructed as `Series2600B`."""
+
+    model = "2602B"
+    spans = SPANS_2602B
+    VOLTAGE, CURRENT_LIMIT = SPANS_2602B.voltage, SPANS_2602B.current_limit
+    smua: Keithley2602BChannel = Instrument.ChannelCreator(Keithley2602BChannel, "smua")
+    smub: Keithley2602BChannel = Instrument.ChannelCreator(Keithley2602BChannel, "smub")
+
+
+class Keithley2612BChannel(Keithley2636BChannel):
+    """One channel of a 2612B or a 2614B."""
+
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE = (
+        SPANS_2612B.voltage,
+        SPANS_2612B.current_limit,
+        SPANS_2612B.current_range,
+    )
+    (
+        source_voltage, source_voltage_range, current_limit, voltage_limit, current_range, output_off_limit,
+    ) = _limited_settings(SPANS_2612B)  # fmt: skip
+
+
+class Keithley2612B(Series2600B, TspInstrument):
+    """A 2612B, of 200 V and 1.5 A, without the 2636B's smallest ranges; constructed as `Series2600B`."""
+
+    model = "2612B"
+    spans = SPANS_2612B
+    VOLTAGE, CURRENT_LIMIT = SPANS_2612B.voltage, SPANS_2612B.current_limit
+    smua: Keithley2612BChannel = Instrument.ChannelCreator(Keithley2612BChannel, "smua")
+    smub: Keithley2612BChannel = Instrument.ChannelCreator(Keithley2612BChannel, "smub")
+
+
+class Keithley2614B(Series2600B, TspInstrument):
+    """A 2614B, a 2612B without contact check; constructed as `Series2600B`."""
+
+    model = "2614B"
+    spans = SPANS_2612B
+    VOLTAGE, CURRENT_LIMIT = SPANS_2612B.voltage, SPANS_2612B.current_limit
+    smua: Keithley2612BChannel = Instrument.ChannelCreator(Keithley2612BChannel, "smua")
+    smub: Keithley2612BChannel = Instrument.ChannelCreator(Keithley2612BChannel, "smub")

@@ -22,7 +22,12 @@ from mho.instruments.drivers.languages.scpi import (
     switch,
     within,
 )
-from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
+from mho.instruments.drivers.languages.source_meters import (
+    SourceMeterChannel,
+    SourceMeterPair,
+    VoltageSourceMeter,
+    readings,
+)
 from mho.instruments.roles import Reading
 
 VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
@@ -41,7 +46,7 @@ LIMITED = 6  # bits 1 and 2 of the status element: compliance (table 1-2, p. 1-1
 SETTLING = 0.05  # s, time per point in addition to its delay and aperture
 
 
-class KeysightB2912AChannel(SourceMeterChannel, BusChannel):
+class KeysightB2912AChannel(SourceMeterChannel, VoltageSourceMeter, BusChannel):
     """One channel as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
 
     `KeysightB2912A.channel` returns one. Closing it closes the connection when the other channel is not in use.

@@ -65,7 +65,10 @@ LUA = ("print(errorqueue.next())", "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.
 # driver, what it asks when it opens, what has the properties
 DRIVERS: dict[str, tuple[Any, list[Any], Callable[[Any], Any]]] = {
     "2450": (keithley2450.Keithley2450, [("*IDN?", "K,MODEL 2450,1,1"), *KEITHLEY], lambda it: it),
-    "2636B": (keithley2636b.Keithley2636B, [("*IDN?", "K,Model 2636B,1,1"), LUA], lambda it: it.smub),
+    **{
+        name: (getattr(keithley2636b, f"Keithley{name}"), [("*IDN?", f"K,Model {name},1,1"), LUA], lambda it: it.smub)
+        for name in ("2602B", "2612B", "2614B", "2636B")
+    },
     "33622A": (keysight33522b.Keysight33622A, [("*IDN?", "K,33622A,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_2),
     "B2912A": (keysightb2912a.KeysightB2912A, [("*IDN?", "K,B2912A,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_2),
     "33522B": (keysight33522b.Keysight33522B, [("*IDN?", "K,33522B,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_1),
@@ -459,7 +462,7 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "2450": source_meter(keithley2450, protect=PROTECT),
     "2400": source_meter(keithley2400, protect=PROTECT),
     "2636B": source_meter(
-        keithley2636b,
+        keithley2636b.Keithley2636BChannel,
         read_list=({"voltages": [0.1]}, {"voltages": LEVELS}),
         pulse=PULSE,
         protect=PROTECT,

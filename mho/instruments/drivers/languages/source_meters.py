@@ -127,8 +127,11 @@ class VoltageSourceMeter:
         return (f"{header}{':APP' if number else ''} {listed}" for number, listed in enumerate(values))
 
 
-class SourceMeterChannel(VoltageSourceMeter):
-    """One channel of a `SourceMeterPair` as a separate source meter; a mixin for a channel of PyMeasure."""
+class SourceMeterChannel:
+    """One channel of a `SourceMeterPair` as a separate source meter.
+
+    A mixin for a channel of PyMeasure, placed before `VoltageSourceMeter`.
+    """
 
     PULSE_WIDTH: ClassVar[Span]
     PULSE_PERIOD: ClassVar[Span]
@@ -138,6 +141,8 @@ class SourceMeterChannel(VoltageSourceMeter):
     parent: Any
     id: Any
     voltage_limit: Any
+    _title: Any
+    _aperture: float
 
     def protect(self, voltage: float) -> None:
         """Limit the voltage to `voltage` (V, from 20 mV) when sourcing current, read back.

@@ -1,10 +1,10 @@
-"""The simulated Keithley 2636B: two sources of volts or amperes that measure, and scripts in Lua.
+"""The simulated Keithley 2636B, 2602B, 2612B and 2614B: two sources of volts or amperes that measure, and scripts in Lua.
 
-Series 2600B Reference Manual 2600BS-901-01 (contact check p. 7-209); accuracies from the data sheet. The trigger model
-(section 3, "Remote triggering overview"): arm layer, then for every point of the trigger layer source action, measure
-action, end-pulse action, each after its stimulus if it has one. (?) from memory: what is refused when a sweep is started,
-and error 5028 for pulses on an automatic range. Not simulated: sweeps of a current, the factory scripts, digital I/O, and
-nodes on a TSP-Link.
+Series 2600B Reference Manual 2600BS-901-01 (contact check p. 7-209; a 2614B has none, Rev. F p. 15-6); accuracies from the
+data sheets. The trigger model (section 3, "Remote triggering overview"): arm layer, then for every point of the trigger
+layer source action, measure action, end-pulse action, each after its stimulus if it has one. (?) from memory: what is
+refused when a sweep is started, and error 5028 for pulses on an automatic range. Not simulated: sweeps of a current, the
+factory scripts, digital I/O, and nodes on a TSP-Link.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, repeat
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,12 +21,15 @@ from mho.instruments.simulated.analogue import OVERFLOW
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2636b.meter import CAPACITY, FUNCTIONS, Meter, ReadingBuffer, as_buffer
 from mho.instruments.simulated.keithley2636b.source import (
+    ABILITIES_2602B,
+    ABILITIES_2612B,
+    ABILITIES_2614B,
+    ABILITIES_2636B,
     HIGH_Z,
-    VOLT_RANGES,
     VOLTS,
     Specimen,
+    UnitAbilities,
     UnitSource,
-    range_for,
 )
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.tsp.events import (
@@ -93,7 +96,7 @@ class TriggerModel:
             "source",
             {
                 "action": Attribute(0.0, enable), "limiti": Attribute(0.0, real(0.0, 10.0)),
-                "limitv": Attribute(0.0, real(0.0, 200.0)),
+                "limitv": Attribute(0.0, real(0.0, unit.abilities.most_volts)),
             },
             {
                 "listv": self._list, "linearv": self._linear, "logv": self._logarithmic,
@@ -129,14 +132,14 @@ class TriggerModel:
     # --- set-up ---
 
     def _list(self, values: object) -> None:
-        self._set_levels(numbers(values, real(-202.0, 202.0)))
+        self._set_levels(numbers(values, self._unit.any_level))
 
     def _linear(self, start: object, stop: object, points: object) -> None:
-        level = real(-202.0, 202.0)
+        level = self._unit.any_level
         self._set_levels(np.linspace(level(start), level(stop), int(whole(1, MOST_POINTS)(points))).tolist())
 
     def _logarithmic(self, start: object, stop: object, points: object, asymptote: object) -> None:
-        level = real(-202.0, 202.0)
+        level = self._unit.any_level
         base = 0.0 if asymptote is None else level(asymptote)
         first, last = level(start) - base, level(stop) - base
         if first * last <= 0.0:
@@ -196,7 +199,7 @@ class TriggerModel:
         one_range = levels and self._unit.table["autorangev"]
         measures = bool(self._measure["action"])
         return _Plan(
-            levels=levels, span=range_for(VOLT_RANGES, max(map(abs, levels))) if one_range else None,
+            levels=levels, span=self._unit.specimen.source_volts.range_for(max(map(abs, levels))) if one_range else None,
             kinds=self._kinds if measures else "", buffers=tuple(self._buffers) if measures else (),
             pulsed=self._endpulse["action"] == IDLE, holds=self._endsweep["action"] == HOLD,
             arms=self._arm["count"], points=self.group["count"],
@@ -334,7 +337,7 @@ class SourceMeasureUnit:
     """``smua`` (number 1) or ``smub`` (2): a source, a meter, a trigger model, a contact check and two buffers.
 
     `port` is what its terminals are wired to, None when they are open; `interlock` whether the interlock is closed, which
-    the 200 V range needs.
+    high voltages need.
     """
 
     def __init__(
@@ -348,13 +351,14 @@ class SourceMeasureUnit:
         self._meter = Meter(device, self.source, specimen, remote=lambda: self.group["sense"] == 1)
         self._buffers = (self._make_buffer(CAPACITY), self._make_buffer(CAPACITY))
         self.model = TriggerModel(device, self.source, self._meter)
+        contact = {"contact": ContactTable(f"SMU {'AB'[number - 1]}", self.source, device.clock)}
         self.group = ScriptTable(
             {"sense": Attribute(0.0, choice(0, 1, 3))},
             contents={
                 **CONSTANTS, "source": self.source.table, "measure": self._meter.group,
                 "trigger": self.model.group,
                 "cal": ScriptTable(contents={"date": CALIBRATED, "due": CALIBRATED + 365 * DAY}),
-                "contact": ContactTable(f"SMU {'AB'[number - 1]}", self.source, device.clock),
+                **(contact if specimen.abilities.checks_contact else {}),
                 "nvbuffer1": self._buffers[0], "nvbuffer2": self._buffers[1],
                 "makebuffer": lambda size: device.bind(self._make_buffer(int(whole(1, CAPACITY)(size)))),
                 "savebuffer": lambda buffer: None,
@@ -396,6 +400,7 @@ class SimulatedKeithley2636B(TspDevice):
     """
 
     model = "2636B"
+    abilities: ClassVar[UnitAbilities] = ABILITIES_2636B
 
     def __init__(
         self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
@@ -404,7 +409,11 @@ class SimulatedKeithley2636B(TspDevice):
         super().__init__(clock, rng, serial=serial)
         self.units = {
             name: SourceMeasureUnit(
-                self, number, outputs.get(number), Specimen.draw(rng, accuracy, noise), interlock=interlock
+                self,
+                number,
+                outputs.get(number),
+                Specimen.draw(rng, accuracy, noise, self.abilities),
+                interlock=interlock,
             )
             for number, name in CHANNELS.items()
         }
@@ -431,3 +440,24 @@ class SimulatedKeithley2636B(TspDevice):
         if not unit.source.in_compliance():
             return 0
         return CURRENT_LIMIT if unit.source.sources_volts else VOLTAGE_LIMIT
+
+
+class SimulatedKeithley2602B(SimulatedKeithley2636B):
+    """A 2602B on a bench, of 40 V and 3 A; constructed as a 2636B. It needs no interlock."""
+
+    model = "2602B"
+    abilities = ABILITIES_2602B
+
+
+class SimulatedKeithley2612B(SimulatedKeithley2636B):
+    """A 2612B on a bench, without the 2636B's smallest ranges; constructed as a 2636B."""
+
+    model = "2612B"
+    abilities = ABILITIES_2612B
+
+
+class SimulatedKeithley2614B(SimulatedKeithley2636B):
+    """A 2614B on a bench, a 2612B without contact check; constructed as a 2636B."""
+
+    model = "2614B"
+    abilities = ABILITIES_2614B

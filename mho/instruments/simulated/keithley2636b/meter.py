@@ -1,4 +1,4 @@
-"""The meter of one channel of the simulated 2636B: what ``smua.measure`` does, on the virtual clock.
+"""The meter of one channel of the simulated 2636B and its sisters: what ``smua.measure`` does, on the virtual clock.
 
 2600BS-901-01, section 7. (?) from memory: the automatic delays, and that automatic zeroing takes three apertures.
 
@@ -18,15 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.analogue import OVERFLOW
-from mho.instruments.simulated.keithley2636b.source import (
-    AMPERE_RANGES,
-    AUTO_DELAYS,
-    VOLT_RANGES,
-    Specimen,
-    UnitSource,
-    delay,
-    range_for,
-)
+from mho.instruments.simulated.keithley2636b.source import AUTO_DELAYS, Specimen, UnitSource, delay
 from mho.instruments.simulated.tsp.instrument import TspDevice
 from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, real, whole
 
@@ -198,19 +190,22 @@ class Meter:
         self.group = self._table()
 
     def _table(self) -> ScriptTable:
+        volts, amperes = self._specimen.volts, self._specimen.amperes
+        most_volts, most_amperes = volts.ranges[-1], amperes.ranges[-1]
         return ScriptTable(
             {
                 "nplc": Attribute(1.0, real(0.001, 25.0)),
                 "rangei": Attribute(
-                    0.1, lambda value: range_for(AMPERE_RANGES, real(-1.5, 1.5)(value)),
+                    0.1, lambda value: amperes.range_for(real(-most_amperes, most_amperes)(value)),
                     lambda span: self.group.store("autorangei", 0.0),
                 ),
                 "rangev": Attribute(
-                    0.2, lambda value: range_for(VOLT_RANGES, real(-200, 200)(value)),
+                    volts.ranges[0], lambda value: volts.range_for(real(-most_volts, most_volts)(value)),
                     lambda span: self.group.store("autorangev", 0.0),
                 ),
                 "autorangei": Attribute(1.0, choice(0, 1, 2)), "autorangev": Attribute(1.0, choice(0, 1, 2)),
-                "lowrangei": Attribute(1e-10, real(0.0, 1.5)), "lowrangev": Attribute(0.2, real(0.0, 200.0)),
+                "lowrangei": Attribute(amperes.ranges[0], real(0.0, most_amperes)),
+                "lowrangev": Attribute(volts.ranges[0], real(0.0, most_volts)),
                 "count": Attribute(1.0, whole(1, 1e6)), "interval": Attribute(0.0, real(0.0, 1.0)),
                 "delay": Attribute(-1.0, delay), "delayfactor": Attribute(1.0, real(0.0, 1e3)),
                 "autozero": Attribute(2.0, choice(0, 1, 2)),
@@ -284,12 +279,12 @@ class Meter:
             span_v = source["rangev"]
             if measure["autorangei"]:
                 follow = source["limiti"] if measure["autorangei"] == 2 else amperes
-                span_i = range_for(AMPERE_RANGES, max(abs(follow), measure["lowrangei"]))
+                span_i = self._specimen.amperes.range_for(max(abs(follow), measure["lowrangei"]))
         else:
             span_i = source["rangei"]
             if measure["autorangev"]:
                 follow = source["limitv"] if measure["autorangev"] == 2 else volts
-                span_v = range_for(VOLT_RANGES, max(abs(follow), measure["lowrangev"]))
+                span_v = self._specimen.volts.range_for(max(abs(follow), measure["lowrangev"]))
         for name, span in (("rangei", span_i), ("rangev", span_v)):
             if span != measure[name]:
                 measure.store(name, span)

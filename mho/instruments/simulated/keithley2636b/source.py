@@ -1,12 +1,16 @@
-"""The source of one unit of the simulated 2636B: ``smua.source``, and what it puts on the terminals.
+"""The source of one unit of the simulated 2636B and its sisters: ``smua.source``, and what it puts on the terminals.
 
-2600BS-901-01, section 7. (?) from memory: that a level beyond a fixed range is too big, and that a change of the source's
-function leaves the output as it is.
+2600BS-901-01, section 7, and Rev. F p. 9-244 (limits); accuracies of one year, 23 +- 5 C, from the data sheets
+(SPEC-2602B Rev. B). (?) from memory: the accuracies of the 2612B, the power envelopes, that a model of 40 V needs no
+interlock, that a level beyond a fixed range is too big, and that a change of the source's function leaves the output as it
+is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -25,7 +29,7 @@ from mho.instruments.simulated.tsp.tables import (
     real,
 )
 
-# range: (gain error, offset error in V or A), one year, 23 +- 5 C
+# range: (gain error, offset error in V or A)
 SOURCE_VOLTS = {0.2: (2e-4, 3.75e-4), 2.0: (2e-4, 6e-4), 20.0: (2e-4, 5e-3), 200.0: (2e-4, 5e-2)}
 MEASURE_VOLTS = {0.2: (1.5e-4, 2.25e-4), 2.0: (2e-4, 3.5e-4), 20.0: (1.5e-4, 5e-3), 200.0: (1.5e-4, 5e-2)}
 MEASURE_AMPERES = {
@@ -33,12 +37,19 @@ MEASURE_AMPERES = {
     1e-6: (2.5e-4, 4e-10), 1e-5: (2.5e-4, 1.5e-9), 1e-4: (2e-4, 2.5e-8), 1e-3: (2e-4, 2e-7),
     1e-2: (2e-4, 2.5e-6), 1e-1: (2e-4, 2e-5), 1.0: (3e-4, 1.5e-3), 1.5: (5e-4, 3.5e-3),
 }  # fmt: skip
-SOURCE_AMPERES = {span: errors for span, errors in MEASURE_AMPERES.items() if span > 1e-10}
-VOLT_RANGES, AMPERE_RANGES = tuple(SOURCE_VOLTS), tuple(MEASURE_AMPERES)
-SOURCE_AMPERE_RANGES = tuple(SOURCE_AMPERES)
+AMPERE_RANGES = tuple(MEASURE_AMPERES)
+# Of the models without the smallest ranges, but for the largest range
+SISTERS_SOURCE = {
+    1e-7: (6e-4, 1e-10), 1e-6: (3e-4, 8e-10), 1e-5: (3e-4, 5e-9), 1e-4: (3e-4, 6e-8), 1e-3: (3e-4, 3e-7),
+    1e-2: (3e-4, 6e-6), 1e-1: (3e-4, 3e-5), 1.0: (5e-4, 1.8e-3),
+}  # fmt: skip
+SISTERS_METER = {
+    1e-7: (5e-4, 1e-10), 1e-6: (2.5e-4, 5e-10), 1e-5: (2.5e-4, 1.5e-9), 1e-4: (2e-4, 2.5e-8), 1e-3: (2e-4, 2e-7),
+    1e-2: (2e-4, 2.5e-6), 1e-1: (2e-4, 2e-5), 1.0: (3e-4, 1.5e-3),
+}  # fmt: skip
 AUTO_DELAYS = {1e-10: 0.1, 1e-9: 3e-2, 1e-8: 5e-3, 1e-7: 1e-3}  # s after a step, by range (?)
 OVERRANGE = 1.01
-FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 20.2, 0.101  # V, A: beyond the one, no more than the other
+Errors = Mapping[float, tuple[float, float]]
 
 
 def range_for(ranges: tuple[float, ...], value: float) -> float:
@@ -46,34 +57,82 @@ def range_for(ranges: tuple[float, ...], value: float) -> float:
     return analogue.range_for(ranges, value, OVERRANGE)
 
 
-class Specimen(NamedTuple):
-    """One channel's sources and meters, each with errors of its own."""
+@dataclass(frozen=True)
+class UnitAbilities:
+    """What the channels of a model are: ranges with their errors, and limits; the defaults are the 2636B's."""
 
+    source_volts: Errors = field(default_factory=lambda: SOURCE_VOLTS)
+    volts: Errors = field(default_factory=lambda: MEASURE_VOLTS)
+    source_amperes: Errors = field(
+        default_factory=lambda: {span: errors for span, errors in MEASURE_AMPERES.items() if span > 1e-10}
+    )
+    amperes: Errors = field(default_factory=lambda: MEASURE_AMPERES)
+    # voltages (V), and the largest current (A) up to each
+    envelope: tuple[tuple[float, float], ...] = ((20.2, 1.515), (202.0, 0.101))
+    usual_limits: tuple[float, float] = 20.0, 0.1  # V, A, after a reset
+    least_limits: tuple[float, float] = 0.02, 1e-10
+    interlock: float = 20.2  # V, beyond which it has to be closed
+    checks_contact: bool = True
+
+    @property
+    def most_volts(self) -> float:
+        """The largest voltage range, V."""
+        return max(self.source_volts)
+
+    @property
+    def most_amperes(self) -> float:
+        """The largest current range, A."""
+        return max(self.amperes)
+
+    def check_power(self, volts: float, amperes: float) -> None:
+        """Raise `TspError` when level and limit are beyond what the source gives together."""
+        largest = next((most for reach, most in self.envelope if abs(volts) <= reach), self.envelope[-1][1])
+        if abs(amperes) > largest * (1 + 1e-9):
+            raise TspError(-221, "Settings conflict; level and limit are beyond the source's power")
+
+
+ABILITIES_2636B = UnitAbilities()
+ABILITIES_2612B = UnitAbilities(
+    source_amperes=SISTERS_SOURCE | {1.5: (6e-4, 4e-3)}, amperes=SISTERS_METER | {1.5: (5e-4, 3.5e-3)},
+    least_limits=(0.02, 1e-8),
+)  # fmt: skip
+ABILITIES_2614B = replace(ABILITIES_2612B, checks_contact=False)
+ABILITIES_2602B = UnitAbilities(
+    source_volts={0.1: (2e-4, 2.5e-4), 1.0: (2e-4, 4e-4), 6.0: (2e-4, 1.8e-3), 40.0: (2e-4, 1.2e-2)},
+    volts={0.1: (1.5e-4, 1.5e-4), 1.0: (1.5e-4, 2e-4), 6.0: (1.5e-4, 1e-3), 40.0: (1.5e-4, 8e-3)},
+    source_amperes=SISTERS_SOURCE | {3.0: (6e-4, 4e-3)}, amperes=SISTERS_METER | {3.0: (5e-4, 3.5e-3)},
+    envelope=((6.06, 3.03), (40.4, 1.01)), usual_limits=(40.0, 1.0), least_limits=(0.01, 1e-8), interlock=math.inf,
+)  # fmt: skip
+
+
+class Specimen(NamedTuple):
+    """One channel's sources and meters, each with errors of its own, and what its model can do."""
+
+    abilities: UnitAbilities
     source_volts: SpecimenConverter
     source_amperes: SpecimenConverter
     volts: SpecimenConverter
     amperes: SpecimenConverter
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, fraction: float, noise: float) -> Specimen:
+    def draw(
+        cls,
+        rng: np.random.Generator,
+        fraction: float,
+        noise: float,
+        abilities: UnitAbilities = ABILITIES_2636B,
+    ) -> Specimen:
         """Draw a channel's errors, as a `fraction` of the specification; `noise` as a fraction of the range."""
         return cls(
-            SpecimenConverter(rng, SOURCE_VOLTS, fraction, overrange=OVERRANGE),
-            SpecimenConverter(rng, SOURCE_AMPERES, fraction, overrange=OVERRANGE),
-            SpecimenConverter(rng, MEASURE_VOLTS, fraction, noise=noise, overrange=OVERRANGE),
-            SpecimenConverter(rng, MEASURE_AMPERES, fraction, noise=noise, overrange=OVERRANGE),
+            abilities,
+            SpecimenConverter(rng, abilities.source_volts, fraction, overrange=OVERRANGE),
+            SpecimenConverter(rng, abilities.source_amperes, fraction, overrange=OVERRANGE),
+            SpecimenConverter(rng, abilities.volts, fraction, noise=noise, overrange=OVERRANGE),
+            SpecimenConverter(rng, abilities.amperes, fraction, noise=noise, overrange=OVERRANGE),
         )
 
 
-def check_power(volts: float, amperes: float) -> None:
-    """Raise `TspError` when level and limit are beyond what the source gives together: 1.5 A, from 20 V on 0.1 A (?)."""
-    if abs(volts) > FULL_CURRENT_VOLTAGE and abs(amperes) > FULL_VOLTAGE_CURRENT * (1 + 1e-9):
-        raise TspError(-221, "Settings conflict; level and limit are beyond the source's power")
-
-
-MAXIMUM, LARGEST_LIMIT = 202.0, 1.515  # V, A
 SETTLING = 1e-4  # s in which a current source finds its voltage
-INTERLOCK_VOLTAGE = 20.2
 OUTPUT_ON, HIGH_Z, VOLTS = 1, 2, 1
 
 
@@ -92,14 +151,15 @@ class UnitSource:
     `catch_up`: advances a running sweep before anything is changed or read.
     `aperture`, `sweep_limit`: the meter's integration time, s; current limit (A) while a sweep sources, 0 when
         ``source.limiti`` holds.
-    `interlock`: whether the interlock is closed, which the 200 V range needs.
+    `interlock`: whether the interlock is closed, which more volts than `UnitAbilities.interlock` need.
     """
 
     def __init__(
         self, port: SourcePort | None, specimen: Specimen, *, catch_up: Callable[[], None],
         aperture: Callable[[], float], sweep_limit: Callable[[], float], interlock: bool,
     ) -> None:  # fmt: skip
-        self._port, self._specimen, self._interlock = port, specimen, interlock
+        self._port, self.specimen, self._interlock = port, specimen, interlock
+        self.abilities = specimen.abilities
         self._catch_up, self._aperture, self._sweep_limit = catch_up, aperture, sweep_limit
         self._actual = 0.0  # at the terminals, V
         self._amperes = 0.0  # output of a current source, with its errors
@@ -117,25 +177,32 @@ class UnitSource:
         def limit_changed(limit: float) -> None:
             self.tripped = None
 
+        abilities = self.abilities
+        volts, amperes = self.specimen.source_volts.ranges, self.specimen.source_amperes.ranges
+        limit_volts, limit_amperes = abilities.usual_limits
+        least_volts, least_amperes = abilities.least_limits
+        most_volts, most_amperes = abilities.most_volts, abilities.most_amperes
         return ScriptTable(
             {
                 "func": Attribute(VOLTS, choice(0, 1), self.apply),
                 "levelv": Attribute(0.0, self.check_level, self.apply),
                 "leveli": Attribute(0.0, self._check_amperes, self.apply),
-                "limitv": Attribute(20.0, self._check_voltage_limit, limit_changed),
-                "limiti": Attribute(0.1, self._check_current_limit, limit_changed),
+                "limitv": Attribute(limit_volts, self._check_voltage_limit, limit_changed),
+                "limiti": Attribute(limit_amperes, self._check_current_limit, limit_changed),
                 "limitp": Attribute(0.0, real(0.0, 1e3)),
-                "rangev": Attribute(0.2, self._check_range, partial(self._fix_range, "autorangev")),
-                "rangei": Attribute(1e-9, self._check_ampere_range, partial(self._fix_range, "autorangei")),
+                "rangev": Attribute(volts[0], self._check_range, partial(self._fix_range, "autorangev")),
+                "rangei": Attribute(
+                    amperes[0], self._check_ampere_range, partial(self._fix_range, "autorangei")
+                ),
                 "autorangev": Attribute(1.0, choice(0, 1), self.apply),
                 "autorangei": Attribute(1.0, choice(0, 1), self.apply),
-                "lowrangev": Attribute(0.2, real(0.0, 200.0)),
-                "lowrangei": Attribute(1e-9, real(0.0, 1.5)),
+                "lowrangev": Attribute(volts[0], real(0.0, most_volts)),
+                "lowrangei": Attribute(amperes[0], real(0.0, most_amperes)),
                 "output": Attribute(0.0, self._check_output, self.apply),
                 "offmode": Attribute(0.0, choice(0, 1, 2), self.apply),
                 "offfunc": Attribute(VOLTS, choice(0, 1), self.apply),
-                "offlimiti": Attribute(1e-3, real(1e-10, 1.5)),
-                "offlimitv": Attribute(40.0, real(0.02, 200.0)),
+                "offlimiti": Attribute(1e-3, real(least_amperes, most_amperes)),
+                "offlimitv": Attribute(40.0, real(least_volts, most_volts)),
                 "delay": Attribute(0.0, delay),
                 "settling": Attribute(0.0, choice(0, 1, 2, 3, 4, 128)),
                 "sink": Attribute(0.0, choice(0, 1)),
@@ -147,31 +214,42 @@ class UnitSource:
     def check_level(self, value: object) -> float:
         """Accept a level that may be programmed now."""
         self._catch_up()
-        return self.allowed(real(-MAXIMUM, MAXIMUM)(value))
+        return self.allowed(self.any_level(value))
+
+    def any_level(self, value: object) -> float:
+        """Accept a level (V) that the model has on some range."""
+        most = OVERRANGE * self.abilities.most_volts
+        volts: float = real(-most, most)(value)
+        return volts
 
     def allowed(self, volts: float) -> float:
         """Return a level that the source can give; raises `TspError` for another."""
         if not self.table["autorangev"] and abs(volts) > OVERRANGE * self.table["rangev"] * (1 + 1e-9):
             raise TspError(TOO_BIG)
-        if abs(volts) > INTERLOCK_VOLTAGE and not self._interlock and self.table["output"] == OUTPUT_ON:
+        if (
+            abs(volts) > self.abilities.interlock
+            and not self._interlock
+            and self.table["output"] == OUTPUT_ON
+        ):
             raise TspError(802)
-        check_power(volts, self.table["limiti"])
+        self.abilities.check_power(volts, self.table["limiti"])
         return volts
 
     def _check_current_limit(self, value: object) -> float:
         self._catch_up()
-        amperes: float = real(1e-10, LARGEST_LIMIT)(value)
-        source = self.table
+        source, abilities = self.table, self.abilities
+        amperes: float = real(abilities.least_limits[1], OVERRANGE * abilities.most_amperes)(value)
         fixed = 0.0 if source["autorangev"] else OVERRANGE * source["rangev"]
-        check_power(max(abs(source["levelv"]), fixed), amperes)
+        self.abilities.check_power(max(abs(source["levelv"]), fixed), amperes)
         return amperes
 
     def _check_range(self, value: object) -> float:
         self._catch_up()
-        chosen = range_for(VOLT_RANGES, real(-200.0, 200.0)(value))
+        most = self.abilities.most_volts
+        chosen = self.specimen.source_volts.range_for(real(-most, most)(value))
         if abs(self.table["levelv"]) > OVERRANGE * chosen * (1 + 1e-9):
             raise TspError(-221)
-        check_power(OVERRANGE * chosen, self.table["limiti"])
+        self.abilities.check_power(OVERRANGE * chosen, self.table["limiti"])
         return chosen
 
     def _fix_range(self, auto: str, span: float) -> None:
@@ -180,31 +258,33 @@ class UnitSource:
 
     def _check_amperes(self, value: object) -> float:
         self._catch_up()
-        amperes: float = real(-LARGEST_LIMIT, LARGEST_LIMIT)(value)
+        most = OVERRANGE * self.abilities.most_amperes
+        amperes: float = real(-most, most)(value)
         if not self.table["autorangei"] and abs(amperes) > OVERRANGE * self.table["rangei"] * (1 + 1e-9):
             raise TspError(TOO_BIG)
-        check_power(self.table["limitv"], amperes)
+        self.abilities.check_power(self.table["limitv"], amperes)
         return amperes
 
     def _check_ampere_range(self, value: object) -> float:
         self._catch_up()
-        chosen = range_for(SOURCE_AMPERE_RANGES, real(-1.5, 1.5)(value))
+        most = self.abilities.most_amperes
+        chosen = self.specimen.source_amperes.range_for(real(-most, most)(value))
         if abs(self.table["leveli"]) > OVERRANGE * chosen * (1 + 1e-9):
             raise TspError(-221)
         return chosen
 
     def _check_voltage_limit(self, value: object) -> float:
-        volts: float = real(0.02, 200.0)(value)
-        if volts > INTERLOCK_VOLTAGE and not self._interlock and self.on and not self.sources_volts:
+        volts: float = real(self.abilities.least_limits[0], self.abilities.most_volts)(value)
+        if volts > self.abilities.interlock and not self._interlock and self.on and not self.sources_volts:
             raise TspError(802)
-        check_power(volts, self.table["leveli"])
+        self.abilities.check_power(volts, self.table["leveli"])
         return volts
 
     def _check_output(self, value: object) -> float:
         self._catch_up()
         state: float = choice(0, 1, 2)(value)
         most = self.table["levelv"] if self.sources_volts else self.table["limitv"]
-        if state == OUTPUT_ON and abs(most) > INTERLOCK_VOLTAGE and not self._interlock:
+        if state == OUTPUT_ON and abs(most) > self.abilities.interlock and not self._interlock:
             raise TspError(802)
         return state
 
@@ -258,13 +338,13 @@ class UnitSource:
         self.tripped = None
         if self.sources_volts:
             self._choose_volt_range()
-            self._actual = self._specimen.source_volts.convert(self.level, source["rangev"])
+            self._actual = self.specimen.source_volts.convert(self.level, source["rangev"])
         else:
             if source["autorangei"]:
-                span = range_for(SOURCE_AMPERE_RANGES, max(abs(source["leveli"]), source["lowrangei"]))
+                span = self.specimen.source_amperes.range_for(max(abs(source["leveli"]), source["lowrangei"]))
                 if span != source["rangei"]:
                     source.store("rangei", span)
-            self._amperes = self._specimen.source_amperes.convert(source["leveli"], source["rangei"])
+            self._amperes = self.specimen.source_amperes.convert(source["leveli"], source["rangei"])
         if self._port is None:
             return
         if not self.on:
@@ -280,7 +360,9 @@ class UnitSource:
     def _choose_volt_range(self) -> None:
         source = self.table
         if source["autorangev"]:
-            span = self._sweep_range or range_for(VOLT_RANGES, max(abs(self.level), source["lowrangev"]))
+            span = self._sweep_range or self.specimen.source_volts.range_for(
+                max(abs(self.level), source["lowrangev"])
+            )
             if span != source["rangev"]:
                 source.store("rangev", span)
 
