@@ -321,3 +321,11 @@ def test_level_and_limit_together_stay_within_twenty_watts(smu, before, beyond):
     assert error(smu) == 0
     smu.write(beyond.encode())
     assert error(smu) == -221
+
+
+def test_a_buffer_says_where_its_readings_begin_and_end(load):
+    device = twin(load)
+    places = ':TRAC:ACT:STAR? "defbuffer1";:TRAC:ACT:END? "defbuffer1";:TRAC:ACT:END?'
+    assert ask(device, places) == "0;0;0"
+    device.write(b":COUN 3;:TRAC:TRIG")
+    assert ask(device, places) == "1;3;3"

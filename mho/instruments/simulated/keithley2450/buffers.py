@@ -1,7 +1,7 @@
 """Reading buffers of the simulated 2450: what is kept of a reading, and how it is replied.
 
 Model 2450 Reference Manual, 2450-901-01, pp. 6-107 ff. and 8-29. (?) from memory: the number of the error when a buffer
-is full, and what statistics of an empty one are.
+is full, what statistics of an empty one are, and its first and last place (``:TRAC:ACT:STAR?``, ``:END?``), which are 0.
 """
 
 from __future__ import annotations
@@ -185,6 +185,8 @@ class ReadingBuffers(ScpiDevice):
         ":TRACe:FILL:MODE?": (BUFFER, lambda self, name: "ONCE" if self._buffer(name).once else "CONT"),
         ":TRACe:POINts?": (BUFFER, lambda self, name: str(self._buffer(name).capacity)),
         ":TRACe:ACTual?": (BUFFER, lambda self, name: str(len(self._buffer(name)))),
+        ":TRACe:ACTual:STARt?": (BUFFER, lambda self, name: str(min(len(self._buffer(name)), 1))),
+        ":TRACe:ACTual:END?": (BUFFER, lambda self, name: str(len(self._buffer(name)))),
     }  # fmt: skip
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
