@@ -154,7 +154,8 @@ def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
         elif (one := model.model_fields.get("root")) is not None and str(step).startswith("["):
             kind = str(step).strip("[]")
             models = [each for each in _models_in(one.annotation) if "kind" in each.model_fields]
-            model = next((each for each in models if each.model_fields["kind"].default == kind), model)
+            of_kind = (each for each in models if kind in get_args(each.model_fields["kind"].annotation))
+            model = next(of_kind, model)
     return [name for name in model.model_fields if name != "root"]
 
 

@@ -12,7 +12,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
     PrivateAttr,
     RootModel,
     Tag,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -187,17 +188,48 @@ class Reconnect(StrictModel):
 
 
 class Entry(StrictModel):
-    """An instrument of a bench.
+    """An instrument of a bench: `driver` is the name of one of several models, or ``module:Class`` with its own `twin`.
 
     `serves` are the operations that it does here; left out, all that its kind does at the terminals that it is wired to.
     Without `reconnect` a lost connection ends the run.
     """
 
+    models: ClassVar[Mapping[str, Model] | None] = (
+        None  # None: the drivers are listed where `driver` is declared
+    )
+    role: ClassVar[type] = Instrument
     can: ClassVar[tuple[Operation, ...]] = ()  # serve, whatever it is wired to
     # What it does in place of the proper instrument: only where `serves` says so
     in_place: ClassVar[tuple[Operation, ...]] = ()
+
+    kind: str
     reconnect: Reconnect | None = None
     serves: tuple[Operation, ...] | None = None
+    driver: str
+    twin: Annotated[str, AfterValidator(check_twin)] = ""
+
+    @field_validator("driver")
+    @classmethod
+    def _can_play_the_role(cls, name: str, info: ValidationInfo) -> str:
+        models, role = cls._known(info.data.get("kind", ""))
+        return name if models is None else check_driver(models, role, name)
+
+    @classmethod
+    def _known(cls, kind: str) -> tuple[Mapping[str, Model] | None, type]:
+        """Return the models of a kind, and what a class of one's own has to be."""
+        return cls.models, cls.role
+
+    @model_validator(mode="after")
+    def _twin_goes_with_the_driver(self) -> Self:
+        models, _ = self._known(self.kind)
+        if self.twin and (models is None or self.driver in models):
+            raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
+        return self
+
+    @property
+    def model(self) -> Model:
+        """The model that `driver` names."""
+        return find_model(self._known(self.kind)[0] or {}, self.driver, self.twin)
 
     def served(self) -> tuple[Operation, ...]:
         """Return the operations that it serves; `ValueError` for one that it cannot."""
@@ -215,32 +247,6 @@ class Entry(StrictModel):
         return f"`serves` names `{operation}`, which this instrument does not do as it is wired here; it does {there}"
 
 
-class ModelEntry(Entry):
-    """An instrument of one of several models: `driver` is a model's name, or ``module:Class`` with its own `twin`."""
-
-    models: ClassVar[Mapping[str, Model]]
-    role: ClassVar[type]
-
-    driver: str
-    twin: Annotated[str, AfterValidator(check_twin)] = ""
-
-    @field_validator("driver")
-    @classmethod
-    def _can_play_the_role(cls, name: str) -> str:
-        return check_driver(cls.models, cls.role, name)
-
-    @model_validator(mode="after")
-    def _twin_goes_with_the_driver(self) -> Self:
-        if self.twin and self.driver in self.models:
-            raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
-        return self
-
-    @property
-    def model(self) -> Model:
-        """The model that `driver` names."""
-        return find_model(self.models, self.driver, self.twin)
-
-
 def _numbered(channels: Any) -> Any:
     """Return a list of terminals as a table by channel, from 1."""
     return dict(enumerate(channels, 1)) if isinstance(channels, list) else channels
@@ -249,11 +255,33 @@ def _numbered(channels: Any) -> Any:
 Channels = Annotated[dict[int, Terminal], BeforeValidator(_numbered)]
 
 
-class SourceEntry(ModelEntry):
+class SourceKind(NamedTuple):
+    """What is known of sources of a kind: their models, what a driver has to be, and what they serve at a terminal."""
+
+    models: Mapping[str, Model]
+    role: type
+    at: Mapping[str, tuple[Operation, ...]]
+
+
+SOURCES = {
+    "source meter": SourceKind(
+        SOURCE_METERS, SourceMeter,
+        {"bit line": ("read", "sweep", "pulse", "multiply"), "word line": ("gate",)},
+    ),
+    "voltage source": SourceKind(VOLTAGE_SOURCES, VoltageSource, {"word line": ("gate",)}),
+}  # fmt: skip
+
+
+class SourceEntry(Entry):
     """A source whose outputs are wired to terminals: one to `terminal`, or several by `channels`, as a table or a list.
 
-    `current_limit` (A) is that of its output at the word line, instead of the one with which cells are read.
+    A source-measure unit reads and sweeps at the bit line, and pulses there if `serves` says so; it, or a voltage source,
+    which measures nothing, is a gate at the word line. `current_limit` (A) is that of the output at the word line, instead
+    of the one with which cells are read.
     """
+
+    kind: Literal["source meter", "voltage source"] = "source meter"
+    in_place = ("pulse", "multiply")
 
     address: str
     channel: int = 1
@@ -261,7 +289,14 @@ class SourceEntry(ModelEntry):
     channels: Channels = {}
     current_limit: Positive | None = None
 
-    at: ClassVar[Mapping[str, tuple[Operation, ...]]]  # operations by the terminal at which it serves them
+    @classmethod
+    def _known(cls, kind: str) -> tuple[Mapping[str, Model] | None, type]:
+        return SOURCES[kind].models, SOURCES[kind].role
+
+    @property
+    def at(self) -> Mapping[str, tuple[Operation, ...]]:
+        """Operations by the terminal at which it serves them."""
+        return SOURCES[self.kind].at
 
     @model_validator(mode="after")
     def _channels_exist_and_are_wired(self) -> Self:
@@ -306,24 +341,7 @@ class SourceEntry(ModelEntry):
         return tuple(one for line in self.wiring().values() for one in self.at[line])
 
 
-class SourceMeterEntry(SourceEntry):
-    """A source-measure unit: at the bit line it reads, sweeps and, if `serves` says so, pulses; at the word line a gate."""
-
-    kind: Literal["source meter"] = "source meter"
-    models, role = SOURCE_METERS, SourceMeter
-    at = {"bit line": ("read", "sweep", "pulse", "multiply"), "word line": ("gate",)}
-    in_place = ("pulse", "multiply")
-
-
-class VoltageSourceEntry(SourceEntry):
-    """A source that measures nothing: a gate."""
-
-    kind: Literal["voltage source"] = "voltage source"
-    models, role = VOLTAGE_SOURCES, VoltageSource
-    at = {"word line": ("gate",)}
-
-
-class PulserEntry(ModelEntry):
+class PulserEntry(Entry):
     """A pulse generator, the terminal of each channel, and the edge time (10 to 90 %) of its pulses, s.
 
     With a channel at the bit line and none at the source line, RESET pulses are negative ones at the bit line. Behind a
@@ -394,7 +412,7 @@ class DaqEntry(Entry):
         return used.get(self.driver, [])
 
 
-class SwitchEntry(ModelEntry):
+class SwitchEntry(Entry):
     """A switch matrix between the sources and the board, or the lines of a chip whose cells it selects.
 
     `rows` names the source at a row (``1A``: slot 1, row A). In front of a board, `columns` names the terminal at a column
@@ -439,7 +457,7 @@ class SwitchEntry(ModelEntry):
         return {path: frozenset(self.paths.get(path, ())) for path in PATHS}
 
 
-class ChuckEntry(ModelEntry):
+class ChuckEntry(Entry):
     """The temperature controller of the chuck, or stage, under the chip, and the limits within which it is used.
 
     `output` and `input` are those of heater and sensor, `heater_range` is 1 (low) to 3 (high). `lowest` and `highest` are
@@ -515,7 +533,7 @@ FROM_READS: tuple[Operation, ...] = ("sweep", "multiply")
 """What is put together from single reads where the tester, or the source-measure unit, has no method of its own for it."""
 
 
-class TesterEntry(ModelEntry):
+class TesterEntry(Entry):
     """An instrument that addresses cells by itself and serves several operations, by a class of one's own.
 
     `options` go to the driver as keywords.
@@ -551,7 +569,7 @@ class TesterEntry(ModelEntry):
         return tuple(OF_TESTERS)
 
 
-class BesideEntry(ModelEntry):
+class BesideEntry(Entry):
     """An instrument beside the bench, of any class that says who it is: its identity and settings are in every run."""
 
     kind: Literal["beside"] = "beside"
@@ -561,9 +579,16 @@ class BesideEntry(ModelEntry):
 
 
 KINDS: tuple[type[Entry], ...] = (
-    SourceMeterEntry, VoltageSourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, TesterEntry,
+    SourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, TesterEntry,
     BesideEntry,
 )  # fmt: skip
+
+
+def kinds_of(entry: type[Entry]) -> tuple[str, ...]:
+    """Return the names of the kinds that an entry may have."""
+    return get_args(entry.model_fields["kind"].annotation)
+
+
 # What is meant by a name that says it, and by an operation, where the driver is one's own
 BY_NAME = {
     "smu": "source meter", "gate": "source meter", "pulser": "pulse generator", "daq": "daq", "board": "board",
@@ -583,8 +608,9 @@ def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
     if name == "daq":  # whose driver may be the board's
         return "daq"
     for kind in KINDS:
-        if issubclass(kind, ModelEntry) and isinstance(driver, str) and driver in kind.models:
-            return str(kind.model_fields["kind"].default)
+        for name_of_kind in kinds_of(kind):
+            if isinstance(driver, str) and driver in (kind._known(name_of_kind)[0] or {}):
+                return name_of_kind
     if driver in ("ni_daq", "keithleydaq6510"):
         return "daq"
     if driver == "array_board":
@@ -606,8 +632,8 @@ def _tag(entry: Any) -> str | None:
 
 
 AnyEntry = Annotated[
-    Annotated[SourceMeterEntry, Tag("[source meter]")]
-    | Annotated[VoltageSourceEntry, Tag("[voltage source]")]
+    Annotated[SourceEntry, Tag("[source meter]")]
+    | Annotated[SourceEntry, Tag("[voltage source]")]
     | Annotated[PulserEntry, Tag("[pulse generator]")]
     | Annotated[DaqEntry, Tag("[daq]")]
     | Annotated[SwitchEntry, Tag("[switch matrix]")]
@@ -619,7 +645,7 @@ AnyEntry = Annotated[
         _tag,
         custom_error_type="kind_not_said",
         custom_error_message="what this instrument is, is not said: give `driver` one of mho's, or `kind` one of "
-        + ", ".join(f"'{kind.model_fields['kind'].default}'" for kind in KINDS),
+        + ", ".join(f"'{name}'" for kind in KINDS for name in kinds_of(kind)),
     ),
 ]
 
@@ -777,15 +803,15 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             raise ValueError(f"{both} share an address: give both the same `reconnect`")
 
     @property
-    def smu(self) -> SourceMeterEntry | None:
+    def smu(self) -> SourceEntry | None:
         """The output that reads and sweeps."""
-        found: SourceMeterEntry | None = self._entry("smu")
+        found: SourceEntry | None = self._entry("smu")
         return found
 
     @property
-    def gate(self) -> SourceMeterEntry | VoltageSourceEntry | None:
+    def gate(self) -> SourceEntry | None:
         """The output at the word line."""
-        found: SourceMeterEntry | VoltageSourceEntry | None = self._entry("gate")
+        found: SourceEntry | None = self._entry("gate")
         return found
 
     @property
