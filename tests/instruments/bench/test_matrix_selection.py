@@ -196,6 +196,19 @@ def test_cells_of_a_crossbar_are_reached_by_all_their_lines(tmp_path):
         assert bench.laboratory.monitor.extremes()["source line"].highest > 2.9
 
 
+def test_lines_of_a_large_crossbar_lie_in_several_slots(tmp_path):
+    columns = [f"{slot}{column:02}" for slot in (1, 2, 3) for column in range(1, 13)]
+    lines = f"bit_lines = {columns[:16]}\nsource_lines = {columns[16:32]}"
+    rows = '{ 1A = "smu", 2A = "smu", 2H = "ground", 3H = "ground" }'
+    path = described(tmp_path, ('{ 1A = "smu" }', rows), (MATRIX_LINE, lines), rows=16, columns=16)
+    with opened(path) as bench:
+        bench.laboratory.chip.cells["device"].fix((15, 9), 20e-6)
+        assert_allclose(bench.read(Cell("device", 15, 9)), 20e-6, **NEAR)
+        assert matrix(bench).closed == {"2A04", "3H02"}
+        assert bench.read(Cell("device", 9, 15)) < 1e-7
+        assert bench.laboratory.incidents == []
+
+
 def test_a_gate_beside_the_matrix_is_at_zero_while_relays_move(tmp_path):
     path = crossbar(
         tmp_path, ('1B = "gate", ', ""), ('\nword_lines = ["105", "106"]', ""),
@@ -280,6 +293,43 @@ def test_no_relay_moves_under_a_source_that_is_lost_and_that_is_said():
     bench.safe()
     assert matrix(bench).closed == frozenset()
     bench.close()
+
+
+GATE = "USB0::0x05E6::0x2450::4012346::INSTR"
+
+
+def use_two(bench: Bench, caught: list[InstrumentError]) -> None:
+    """Use two cells of a crossbar, and go on after an error, as a script may."""
+    one, other = Cell("device", 0, 0), Cell("device", 1, 1)
+    for act in (
+        lambda: bench.read(one),
+        lambda: bench.pulse(other, Pulse("set", 2.0, 1e-6, 1.0)),
+        lambda: bench.read(other),
+        lambda: bench.pulse(one, Pulse("reset", 2.0, 1e-6, 2.8)),
+        lambda: bench.read(other),
+    ):
+        try:
+            act()
+        except InstrumentError as error:
+            caught.append(error)
+
+
+@pytest.mark.parametrize("address", [MATRIX, GATE, METER])
+def test_a_lost_message_joins_no_devices_and_switches_nothing_hot(tmp_path, address):
+    path, caught = crossbar(tmp_path), []
+    with opened(path) as bench:
+        use_two(bench, caught)
+        count = bench.laboratory.traffic[address].messages
+    assert not caught
+    assert count > 15
+    for after in range(0, count, max(1, count // 12)):
+        with opened(path) as bench:
+            bench.laboratory.faults.append(Fault(address, "timeout", after=after))
+            use_two(bench, caught)
+        assert bench.laboratory.incidents == [], after
+        assert bench.laboratory.live() == ()
+        assert matrix(bench).closed == frozenset()
+    assert caught
 
 
 # --- at the wires ---
