@@ -39,6 +39,7 @@ from mho.procedures.needs import check_needs
 from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
+from mho.running.gauges import own_lengths, readings_taken, with_readings
 from mho.runs import Conclusion, RunHeader, Status, returned
 
 if TYPE_CHECKING:  # what a run without a file need not wait for
@@ -373,13 +374,15 @@ def carry_out(
                         _making_safe(bench, writer, stream, outcome),
                         control.governing(bench, stream),
                         _reporting_losses(bench, stream),
+                        readings_taken(bench, stream),
                     ):
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started}
                     took |= ({"run_file": str(path)} if kept else {}) | results.losses(bench.damage)
                     stored = results.stored_result(result)
                     stream.set_result(stored.values | took, stored.units | {"wall_seconds": "s"})
-                    conclusion = conclusion_of(procedure, plan, result, stored, writer.lengths())
+                    lengths = own_lengths(writer.lengths(), bench)
+                    conclusion = conclusion_of(procedure, plan, result, stored, lengths)
             finally:
                 _end(path, writer, stream, bench, outcome, conclusion)
     filled: Result = _filled_in(result, path if kept else None, took)
@@ -445,8 +448,11 @@ def _written(
         return cast("RunWriter", _Unkept())
     from mho.runs import RunWriter
 
-    header = _header(procedure, plan, bench, seed, notes)
-    return RunWriter.create_new(type(procedure).__name__.lower(), output, header, procedure.layout(plan))
+    header, layout = (
+        _header(procedure, plan, bench, seed, notes),
+        with_readings(procedure.layout(plan), bench),
+    )
+    return RunWriter.create_new(type(procedure).__name__.lower(), output, header, layout)
 
 
 def _end(

@@ -98,8 +98,9 @@ class GuardedBench:
         self._make_safe(self.instruments.by_name())
 
     def _make_lines_safe(self) -> None:
-        """Make safe what is wired to the chip's lines; a chuck goes on heating."""
-        self._make_safe({role: one for role, one in self.instruments.by_name().items() if role != "chuck"})
+        """Make safe what is wired to the chip's lines; a chuck goes on heating, and what is beside the bench as it is."""
+        apart = {"chuck", *self.instruments.beside}
+        self._make_safe({role: one for role, one in self.instruments.by_name().items() if role not in apart})
 
     def _make_safe(self, instruments: Mapping[str, Instrument]) -> None:
         with signals_held():
@@ -166,8 +167,17 @@ class GuardedBench:
         self._release()
 
     def identities(self) -> dict[str, dict[str, str]]:
-        """Return identification and settings of every instrument, for the run file."""
-        return {
-            name: {"identity": instrument.identify(), **instrument.settings()}
-            for name, instrument in self.instruments.by_name().items()
-        }
+        """Return identification and settings of every instrument, for the run file.
+
+        An instrument beside the bench that does not answer ends nothing: that stands in its place.
+        """
+        found = {}
+        for name, instrument in self.instruments.by_name().items():
+            try:
+                found[name] = {"identity": instrument.identify(), **instrument.settings()}
+            except Exception as error:  # a driver of the user's own may raise anything
+                if name not in self.instruments.beside:
+                    raise
+                log.warning("%s does not say who it is: %s", name, error)
+                found[name] = {"identity": f"no answer: {error}"}
+        return found

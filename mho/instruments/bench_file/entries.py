@@ -37,6 +37,7 @@ from mho.instruments.bench_file.models import (
     TESTERS,
     VOLTAGE_SOURCES,
     Model,
+    can_be_asked,
     check_driver,
     check_twin,
     find_model,
@@ -61,6 +62,7 @@ from mho.instruments.roles import (
 from mho.toml import StrictModel
 
 HERE = "localhost"
+LONGEST_UNIT = 40  # characters
 RAW_PORT = "5025"  # of SCPI over a plain socket (IANA `scpi-raw`): the instrument behind it is that of inst0
 CLASSES = ("INSTR", "SOCKET", "RAW", "INTFC", "SERVANT", "MEMACC", "BACKPLANE")
 SERIAL = re.compile(r"(?:\\\\\.\\)?(?:ASRL)?COM(\d+)|ASRL(\d+)", re.IGNORECASE)
@@ -569,13 +571,57 @@ class TesterEntry(Entry):
         return tuple(OF_TESTERS)
 
 
+NO_READING = ("identify", "settings", "make_safe", "close")  # what the bench calls at moments of its own
+
+
 class BesideEntry(Entry):
-    """An instrument beside the bench, of any class that says who it is: its identity and settings are in every run."""
+    """An instrument beside the bench, of any class that says who it is: its identity and settings are in every run.
+
+    `readings` are attributes of the driver, or methods without arguments, and the unit of each. During a run they are read
+    `every` so many seconds.
+    """
 
     kind: Literal["beside"] = "beside"
     models, role = {}, Instrument
 
     address: str = ""
+    readings: dict[str, str] = {}
+    every: Annotated[float, Field(ge=0.1, le=1e6, allow_inf_nan=False)] = 10.0
+
+    @field_validator("readings", mode="before")
+    @classmethod
+    def _columns_of_a_table(cls, readings: Any) -> Any:
+        if not isinstance(readings, dict):
+            raise ValueError(
+                f"it is {readings!r}; name each with its unit, {{ pressure = 'mbar', humidity = '%' }}"
+            )
+        for name, unit in readings.items():
+            if not name.isidentifier() or name.startswith("_"):
+                raise ValueError(
+                    f"{name!r} names no attribute of a driver: write readings = {{ pressure = 'mbar' }}"
+                )
+            if name == "time" or name in NO_READING:
+                raise ValueError(
+                    f"`{name}` is no reading: the bench uses this name itself; give the driver another"
+                )
+            if not isinstance(unit, str) or not unit.isprintable() or len(unit) > LONGEST_UNIT:
+                raise ValueError(
+                    f"the unit of `{name}` is {unit!r}; give text of at most {LONGEST_UNIT} characters, 'mbar', or '' for "
+                    "a pure number"
+                )
+        return readings
+
+    @model_validator(mode="after")
+    def _driver_has_its_readings(self) -> Self:
+        if "every" in self.model_fields_set and not self.readings:
+            raise ValueError("`every` is given, and nothing to read: name some `readings`, or leave it out")
+        kind = self.model.load_driver()
+        if missing := [f"`{name}`" for name in self.readings if not can_be_asked(kind, name)]:
+            raise ValueError(
+                f"`readings` names {', '.join(missing)}, and {self.driver} has no such attribute, nor a method of that "
+                "name that takes no arguments"
+            )
+        return self
 
 
 KINDS: tuple[type[Entry], ...] = (
@@ -773,6 +819,15 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 f"the bit line is wired to two sources, `{self.name_of('smu')}` and `{name}`, and nothing switches between "
                 f"them: describe the board or switch matrix, or give `{name}` bias_tee = true if they join in one"
             )
+
+    @model_validator(mode="after")
+    def _readings_can_name_a_table(self) -> Self:
+        for name, entry in self.beside.items():
+            if entry.readings and not name.isidentifier():
+                raise ValueError(
+                    f"`{name}` has readings, and their table in the run file is named after it: take letters, digits and _"
+                )
+        return self
 
     @model_validator(mode="after")
     def _addresses_differ(self) -> Self:

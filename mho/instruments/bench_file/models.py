@@ -161,6 +161,25 @@ def lacking(kind: type, protocol: type) -> list[str]:
     return [_called(name, method) for name, method in declared.items() if not _takes(kind, name, method)]
 
 
+def can_be_asked(kind: type, name: str) -> bool:
+    """Return whether objects of a class may have an attribute, or a method without arguments, of this name.
+
+    What a class makes up on demand, or sets by name in its methods, is not known before; it counts.
+    """
+    found = inspect.getattr_static(kind, name, None)
+    if inspect.isfunction(found):
+        try:
+            inspect.signature(found).bind(None)
+        except TypeError:
+            return False
+    if found is not None or hasattr(kind, name):
+        return True
+    own = [member for base in kind.__mro__[:-1] for member in vars(base).items()]
+    if any(one in ("__getattr__", "__getattribute__") for one, _ in own):
+        return True
+    return any(inspect.isfunction(method) and name in method.__code__.co_names for _, method in own)
+
+
 def _called(name: str, method: Callable[..., Any]) -> str:
     arguments = [one for one in inspect.signature(method).parameters if one != "self"]
     return f"{name}({', '.join(arguments)})"

@@ -329,8 +329,8 @@ def bench_openers(
 
 
 def _forgetful(bench: Bench) -> Bench:
-    """Make a bench prepare itself anew after an instrument's connection was lost and restored."""
-    for instrument in bench.instruments.by_name().values():
-        if isinstance(instrument, Reconnecting):
+    """Make a bench prepare itself anew after the connection of an instrument that it uses was lost and restored."""
+    for name, instrument in bench.instruments.by_name().items():
+        if isinstance(instrument, Reconnecting) and name not in bench.instruments.beside:
             instrument.connection.reopened = bench.forget
     return bench
