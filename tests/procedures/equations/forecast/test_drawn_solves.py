@@ -235,7 +235,7 @@ def test_the_assumptions_of_the_energy_are_said():
 def test_a_bench_is_metered_beside_who_listens_and_only_meanwhile():
     class Played:
         heard: list[str] = []
-        instruments = SimpleNamespace(daq=SimpleNamespace(sample_period=1e-3))
+        vector_period = 1e-3
 
         def on_vectors(self, mode, volts, answers):
             self.heard.append(mode)
