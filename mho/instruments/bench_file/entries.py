@@ -44,7 +44,14 @@ from mho.instruments.bench_file.models import (
     lacking,
 )
 from mho.instruments.bench_file.operations import OPERATIONS, Operation
-from mho.instruments.bench_file.switch_paths import PATHS, CellWiring, check_paths
+from mho.instruments.bench_file.switch_paths import (
+    NAMES,
+    PATHS,
+    SLOTS,
+    CellWiring,
+    CrosspointNames,
+    check_paths,
+)
 from mho.instruments.roles import (
     CellPulser,
     CellReader,
@@ -193,12 +200,12 @@ class Entry(StrictModel):
     """An instrument of a bench: `driver` is the name of one of several models, or ``module:Class`` with its own `twin`.
 
     `serves` are the operations that it does here; left out, all that its kind does at the terminals that it is wired to.
-    Without `reconnect` a lost connection ends the run.
+    `options` go to the driver as keywords, and to the twin those that it takes. Without `reconnect` a lost connection ends
+    the run.
     """
 
-    models: ClassVar[Mapping[str, Model] | None] = (
-        None  # None: the drivers are listed where `driver` is declared
-    )
+    # None: the drivers are listed where `driver` is declared
+    models: ClassVar[Mapping[str, Model] | None] = None
     role: ClassVar[type] = Instrument
     can: ClassVar[tuple[Operation, ...]] = ()  # serve, whatever it is wired to
     # What it does in place of the proper instrument: only where `serves` says so
@@ -209,6 +216,7 @@ class Entry(StrictModel):
     serves: tuple[Operation, ...] | None = None
     driver: str
     twin: Annotated[str, AfterValidator(check_twin)] = ""
+    options: dict[str, Any] = {}
 
     @field_validator("driver")
     @classmethod
@@ -224,6 +232,8 @@ class Entry(StrictModel):
     @model_validator(mode="after")
     def _twin_goes_with_the_driver(self) -> Self:
         models, _ = self._known(self.kind)
+        if self.options and models is None:
+            raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
         if self.twin and (models is None or self.driver in models):
             raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
         return self
@@ -454,6 +464,11 @@ class SwitchEntry(Entry):
     def _able(self) -> tuple[Operation, ...]:
         return ("select",) if self.bit_lines else ()
 
+    @property
+    def names(self) -> CrosspointNames:
+        """How its crosspoints are named."""
+        return NAMES.get(self.driver, SLOTS)
+
     def crosspoints(self) -> dict[str, frozenset[str]]:
         """Return the crosspoints to close, by path; a path that is not given closes none."""
         return {path: frozenset(self.paths.get(path, ())) for path in PATHS}
@@ -536,16 +551,12 @@ FROM_READS: tuple[Operation, ...] = ("sweep", "multiply")
 
 
 class TesterEntry(Entry):
-    """An instrument that addresses cells by itself and serves several operations, by a class of one's own.
-
-    `options` go to the driver as keywords.
-    """
+    """An instrument that addresses cells by itself and serves several operations, by a class of one's own."""
 
     kind: Literal["tester"] = "tester"
     models, role = TESTERS, Instrument
 
     address: str = ""
-    options: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _does_what_it_serves(self) -> Self:
@@ -786,7 +797,9 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if self.switch is not None and self.board is None:
             self._matrix_selects()
         elif self.switch is not None:
-            check_paths(self.switch.rows, self.switch.columns, self.switch.paths, self.sources())
+            check_paths(
+                self.switch.rows, self.switch.columns, self.switch.paths, self.sources(), self.switch.names
+            )
         return self
 
     def _matrix_selects(self) -> None:
@@ -854,8 +867,9 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             raise ValueError(f"{both} share the address {address}: give each its own `channel`")
         if one.driver != two.driver:
             raise ValueError(f"{both} name different drivers for one address")
-        if one.reconnect != two.reconnect:
-            raise ValueError(f"{both} share an address: give both the same `reconnect`")
+        for key in ("reconnect", "options"):
+            if getattr(one, key) != getattr(two, key):
+                raise ValueError(f"{both} share an address: give both the same `{key}`")
 
     @property
     def smu(self) -> SourceEntry | None:
@@ -900,7 +914,12 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if switch is None or "select" not in switch.served():
             return None
         return CellWiring(
-            switch.rows, switch.bit_lines, switch.source_lines, switch.word_lines, self.sources()
+            switch.rows,
+            switch.bit_lines,
+            switch.source_lines,
+            switch.word_lines,
+            self.sources(),
+            switch.names,
         )
 
     @property

@@ -13,22 +13,64 @@ from dataclasses import dataclass
 PATHS = ("READ", "SET", "RESET", "MULTIPLY", "INVERT")
 GROUND = "ground"
 
-_CROSSPOINT = re.compile(r"([1-6])([A-H])(0[1-9]|1[0-2])")
-_ROW, _COLUMN = re.compile(r"[1-6][A-H]"), re.compile(r"[1-6](0[1-9]|1[0-2])")
+
+class CrosspointNames:
+    """How a 707B, or a matrix of one's own, names crosspoints: ``1A03`` joins row ``1A`` and column ``103``, slot first."""
+
+    written = "slot, row, column as in '1A03'"
+    row_written, column_written = "slot and row as in '1A'", "slot and column as in '103'"
+    crosspoint = re.compile(r"([1-6])([A-H])(0[1-9]|1[0-2])")
+    row, column = re.compile(r"[1-6][A-H]"), re.compile(r"[1-6](0[1-9]|1[0-2])")
+
+    def split(self, name: str) -> tuple[str, str]:
+        """Return row and column of a crosspoint; raises `ValueError` for none."""
+        match = self.crosspoint.fullmatch(name)
+        if match is None:
+            raise ValueError(f"{name!r} is no crosspoint; write {self.written}")
+        return self._joined(*match.groups())
+
+    def _joined(self, slot: str, row: str, column: str) -> tuple[str, str]:
+        return slot + row, slot + column
+
+    def join(self, row: str, column: str) -> str | None:
+        """Return the crosspoint of a row and a column; None where no relay is between them."""
+        return row + column[1:] if row[0] == column[0] else None
+
+    def row_at(self, column: str) -> str:
+        """Return a row that a relay joins to a column, as it stands in a file."""
+        return f"{column[0]}A"
 
 
-def row_and_column(crosspoint: str) -> tuple[str, str]:
-    """Split a crosspoint, ``1A03``, into its row, ``1A``, and its column, ``103``; raises `ValueError`."""
-    match = _CROSSPOINT.fullmatch(crosspoint)
-    if match is None:
-        raise ValueError(f"{crosspoint!r} is no crosspoint; write slot, row, column as in '1A03'")
-    slot, row, column = match.groups()
-    return slot + row, slot + column
+class InputsAndOutputs(CrosspointNames):
+    """A B2201A's: ``10203``, card first, joins ``input 2``, which all cards share, and ``output 3`` of 12 a card."""
+
+    written = "card (1 to 4), input (01 to 14), output (01 to 12) as in '10102'"
+    row_written, column_written = "'input 1' to 'input 14'", "'output 1' to 'output 48'"
+    crosspoint = re.compile(r"([1-4])(0[1-9]|1[0-4])(0[1-9]|1[0-2])")
+    row = re.compile(r"input ([1-9]|1[0-4])")
+    column = re.compile(r"output ([1-9]|[1-3][0-9]|4[0-8])")
+
+    def _joined(self, slot: str, row: str, column: str) -> tuple[str, str]:
+        return f"input {int(row)}", f"output {12 * (int(slot) - 1) + int(column)}"
+
+    def join(self, row: str, column: str) -> str | None:
+        """Return the crosspoint of an input and an output."""
+        card, output = divmod(int(column.split()[1]) - 1, 12)
+        return f"{card + 1}{int(row.split()[1]):02}{output + 1:02}"
+
+    def row_at(self, column: str) -> str:
+        """Return an input: any reaches every output."""
+        return '"input 1"'
+
+
+NAMES: Mapping[str, CrosspointNames] = {"keysightb2201a": InputsAndOutputs()}
+"""Names of crosspoints by driver, where they are not those of a 707B."""
+SLOTS = CrosspointNames()
 
 
 def check_paths(
     rows: Mapping[str, str], columns: Mapping[str, str], paths: Mapping[str, Iterable[str]],
-    sources: Mapping[str, str],
+    sources: Mapping[str, str], names: CrosspointNames = SLOTS,
 ) -> None:  # fmt: skip
     """Check a matrix's wiring and paths against the sources of a bench.
 
@@ -36,17 +78,18 @@ def check_paths(
     `columns`: terminal at a column.
     `paths`: crosspoints to close, by path.
     `sources`: terminal that each source should reach.
+    `names`: of its crosspoints.
     `ValueError` naming the path, the crosspoint or source, and the error.
     """
-    _check_names(rows, columns, sources)
+    _check_names(rows, columns, sources, names)
     for path, crosspoints in paths.items():
         if path not in PATHS:
             raise ValueError(f"switch path {path!r}: there are {', '.join(PATHS)}")
-        _check_path(path, crosspoints, rows, columns, sources)
+        _check_path(path, crosspoints, rows, columns, sources, names)
     driving = {terminal: source for source, terminal in sources.items() if source.startswith("pulser")}
     needed = {"READ": "smu", "SET": driving["bit line"], "RESET": driving["source line"]}
     for path, source in needed.items():
-        joined = {_joined(crosspoint, rows, columns) for crosspoint in paths.get(path, ())}
+        joined = {_joined(crosspoint, rows, columns, names) for crosspoint in paths.get(path, ())}
         for name in (source, "gate"):
             if (name, sources[name]) not in joined:
                 raise ValueError(
@@ -54,11 +97,16 @@ def check_paths(
                 )
 
 
-def _check_names(rows: Mapping[str, str], columns: Iterable[str], sources: Mapping[str, str]) -> None:
-    for what, names, pattern, example in (("row", rows, _ROW, "1A"), ("column", columns, _COLUMN, "103")):
-        for name in names:
+def _check_names(
+    rows: Mapping[str, str], columns: Iterable[str], sources: Mapping[str, str], names: CrosspointNames
+) -> None:
+    for what, given, pattern, written in (
+        ("row", rows, names.row, names.row_written),
+        ("column", columns, names.column, names.column_written),
+    ):
+        for name in given:
             if not pattern.fullmatch(name):
-                raise ValueError(f"switch {what} {name!r}: write slot and {what} as in '{example}'")
+                raise ValueError(f"switch {what} {name!r}: write {written}")
     for row, source in rows.items():
         if source not in {*sources, GROUND}:
             raise ValueError(
@@ -66,18 +114,20 @@ def _check_names(rows: Mapping[str, str], columns: Iterable[str], sources: Mappi
             )
 
 
-def _joined(crosspoint: str, rows: Mapping[str, str], columns: Mapping[str, str]) -> tuple[str, str]:
-    row, column = row_and_column(crosspoint)
+def _joined(
+    crosspoint: str, rows: Mapping[str, str], columns: Mapping[str, str], names: CrosspointNames
+) -> tuple[str, str]:
+    row, column = names.split(crosspoint)
     return rows[row], columns[column]
 
 
 def _check_path(
     path: str, crosspoints: Iterable[str], rows: Mapping[str, str], columns: Mapping[str, str],
-    sources: Mapping[str, str],
+    sources: Mapping[str, str], names: CrosspointNames,
 ) -> None:  # fmt: skip
     there: dict[str, str] = {}
     for crosspoint in crosspoints:
-        row, column = row_and_column(crosspoint)
+        row, column = names.split(crosspoint)
         if row not in rows or column not in columns:
             what = f"row {row}" if row not in rows else f"column {column}"
             raise ValueError(
@@ -103,6 +153,7 @@ class CellWiring:
     `bit_lines`, `word_lines`: by row of the array; one word line is that of all rows; none: it is not switched.
     `source_lines`: by column of the array; none: they are grounded for good.
     `sources`: terminal that each source should reach.
+    `names`: of the matrix's crosspoints.
     """
 
     rows: Mapping[str, str]
@@ -110,6 +161,7 @@ class CellWiring:
     source_lines: Sequence[str]
     word_lines: Sequence[str]
     sources: Mapping[str, str]
+    names: CrosspointNames = SLOTS
 
     def crosspoints(self, path: str, row: int, column: int) -> frozenset[str]:
         """Return the crosspoints that connect a cell for a use: every line to one source, or to ground.
@@ -139,7 +191,7 @@ class CellWiring:
     def check(self) -> None:
         """Raise `ValueError` naming the row, column or source that cannot be so."""
         columns = [*self.bit_lines, *self.source_lines, *self.word_lines]
-        _check_names(self.rows, columns, self.sources)
+        _check_names(self.rows, columns, self.sources, self.names)
         for column in columns:
             if columns.count(column) > 1:
                 raise ValueError(f"two lines of the chip are at switch column {column}: give each its own")
@@ -166,9 +218,9 @@ class CellWiring:
 
     def _crosspoint(self, source: str, column: str) -> str:
         for row, name in self.rows.items():
-            if name == source and row[0] == column[0]:
-                return row + column[1:]
+            if name == source and (crosspoint := self.names.join(row, column)) is not None:
+                return crosspoint
         raise ValueError(
-            f"switch column {column} needs {source}, which is at no row of its slot: name one, "
-            f'as in rows = {{ {column[0]}A = "{source}" }}'
+            f"switch column {column} needs {source}, which is at no row that reaches it: name one, as in "
+            f'rows = {{ {self.names.row_at(column)} = "{source}" }}'
         )

@@ -31,18 +31,6 @@ class Keithley707B(TspInstrument):
         ("OFF", "BREAK_BEFORE_MAKE", "MAKE_BEFORE_BREAK"),
     )  # fmt: skip
 
-    @staticmethod
-    def row_and_column(crosspoint: str) -> tuple[str, str]:
-        """Return what a crosspoint joins: ``1A03`` is row ``1A`` and column ``103``; raises `ValueError` for none."""
-        match = _CROSSPOINT.fullmatch(crosspoint)
-        if match is None:
-            raise ValueError(
-                f"{crosspoint!r} is no crosspoint of a 707B; write slot (1 to 6), row (A to H), column (01 to 12) as in "
-                "'1A03'"
-            )
-        slot, row, column = match.groups()
-        return slot + row, slot + column
-
     def close_paths(self, paths: Sequence[str]) -> None:
         """Close crosspoints in addition to those already closed; the sources are at 0 V.
 

@@ -55,24 +55,6 @@ class KeysightB2201A(ScpiInstrument):
         self._query = ";".join(f":ROUT:CLOS:CARD? {card}" for card in self.cards)
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
-    @staticmethod
-    def row_and_column(crosspoint: str) -> tuple[str, str]:
-        """Return what a crosspoint joins: ``10102`` is ``("input 1", "output 2")``; raises `ValueError` for none.
-
-        The inputs are the mainframe's and shared by its cards; outputs are counted through them: ``20102`` joins input 1
-        and output 14.
-        """
-        match = _CROSSPOINT.fullmatch(crosspoint)
-        if match is None:
-            raise ValueError(
-                f"{crosspoint!r} is no crosspoint of a B2201A; write card (1 to 4), input (01 to 14), output (01 to 12) as "
-                "in '10102'"
-            )
-        card, source, output = map(int, match.groups())
-        return f"input {source}", f"output {OUTPUTS * (card - 1) + output}"
-
-    # --- roles.SwitchMatrix ---
-
     def close_paths(self, paths: Sequence[str]) -> None:
         """Close crosspoints in addition to those already closed; the sources are at 0 V.
 

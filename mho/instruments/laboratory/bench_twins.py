@@ -6,6 +6,7 @@ A crosspoint that moves with a voltage on its row is a hot switch. All of these 
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry, Instruments, SourceEntry
-from mho.instruments.bench_file.switch_paths import GROUND, CellWiring, row_and_column
+from mho.instruments.bench_file.switch_paths import GROUND, CellWiring, CrosspointNames
 from mho.instruments.laboratory.chip_lines import (
     HOT,
     LEAKAGE,
@@ -50,10 +51,13 @@ class MatrixWires:
     """Connections of sources to lines, and their effects.
 
     `rows`, `columns`: source by row, terminal by column, as in a bench file.
+    `names`: of its crosspoints.
     """
 
-    def __init__(self, lines: ChipLines, rows: Mapping[str, str], columns: Mapping[str, str]) -> None:
-        self._lines, self._rows, self._columns = lines, rows, columns
+    def __init__(
+        self, lines: ChipLines, rows: Mapping[str, str], columns: Mapping[str, str], names: CrosspointNames
+    ) -> None:
+        self._lines, self._rows, self._columns, self._names = lines, rows, columns, names
         self._closed: frozenset[str] = frozenset()
         # Level at which each source-measure unit holds its row, V; a missing one drives nothing
         self.held: dict[str, float] = {}
@@ -77,7 +81,7 @@ class MatrixWires:
         """Record the crosspoints that are now closed; the matrix calls this when relays move."""
         changed = closed ^ self._closed
         for crosspoint in sorted(changed):
-            source = self._rows.get(row_and_column(crosspoint)[0], "")
+            source = self._rows.get(self._names.split(crosspoint)[0], "")
             volts = self._level(source)
             if volts is not None and abs(volts) > HOT:
                 self._lines.monitor.record(
@@ -138,7 +142,7 @@ class MatrixWires:
         self._lines.drive(terminal, max(levels, key=abs, default=0.0), bool(levels))
 
     def _joined(self) -> list[tuple[str, str]]:
-        pairs = (row_and_column(crosspoint) for crosspoint in sorted(self._closed))
+        pairs = (self._names.split(crosspoint) for crosspoint in sorted(self._closed))
         return [
             (self._rows[row], self._columns[column])
             for row, column in pairs
@@ -159,7 +163,8 @@ class SelectingWires(MatrixWires):
     """
 
     def __init__(self, lines: ChipLines, probes: Probes, wiring: CellWiring) -> None:
-        super().__init__(lines, wiring.rows, {column: line for column, (line, _) in wiring.lines().items()})
+        columns = {column: line for column, (line, _) in wiring.lines().items()}
+        super().__init__(lines, wiring.rows, columns, wiring.names)
         assert probes.cell is not None  # of a chip of one array
         self._probes, self._array, self._at = probes, probes.cell[0], wiring.lines()
         self._one_source_line, self._one_word_line = not wiring.source_lines, len(wiring.word_lines) < 2
@@ -174,7 +179,7 @@ class SelectingWires(MatrixWires):
         """Record the crosspoints that are now closed, and address what they connect."""
         reached: dict[str, set[int]] = {"bit line": set(), "source line": set(), "word line": set()}
         for crosspoint in closed:
-            row, column = row_and_column(crosspoint)
+            row, column = self._names.split(crosspoint)
             if row in self._rows and column in self._at:
                 line, number = self._at[column]
                 reached[line].add(number)
@@ -265,9 +270,15 @@ class BenchTwins:
         if wiring is not None and isinstance(board, Probes):
             wires: MatrixWires = SelectingWires(self._lines, board, wiring)
         else:
-            wires = MatrixWires(self._lines, entry.rows, entry.columns)
+            wires = MatrixWires(self._lines, entry.rows, entry.columns, entry.names)
         twin = entry.model.load_twin()
-        self._switch = twin(self._lines.clock, self._rngs[4], serial="SIM00005", on_switch=wires.take_closed)
+        self._switch = twin(
+            self._lines.clock,
+            self._rngs[4],
+            serial="SIM00005",
+            on_switch=wires.take_closed,
+            **_taken(entry, twin),
+        )
         return wires
 
     def _source_wire(self, name: str, entry: SourceEntry) -> OutputWire:
@@ -369,7 +380,9 @@ class BenchTwins:
         entry = self._entries.tester
         if entry is not None:
             twin = entry.model.load_twin()
-            self.devices[entry.address] = twin(self._lines.clock, self._rngs[0], wires, serial="SIM00008")
+            self.devices[entry.address] = twin(
+                self._lines.clock, self._rngs[0], wires, serial="SIM00008", **_taken(entry, twin)
+            )
 
     def _build_beside(self) -> None:
         """Add the twins of the instruments beside the bench; one without a twin cannot be opened, and is left out."""
@@ -381,3 +394,9 @@ class BenchTwins:
             self.devices[entry.address] = entry.model.load_twin()(
                 self._lines.clock, rng, serial=f"SIM1{number:04}"
             )
+
+
+def _taken(entry: Any, twin: Any) -> dict[str, Any]:
+    """Return those of an entry's options that its twin takes, too."""
+    parameters = inspect.signature(twin).parameters
+    return {name: value for name, value in entry.options.items() if name in parameters}

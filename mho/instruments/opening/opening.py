@@ -56,20 +56,18 @@ def role_openers(
 
     def source_of(entry: SourceEntry) -> Any:
         model = entry.model
-        driver = model.load_driver()
         if model.keyword:
-            options = {model.keyword: entry.channel}
-            return connect(entry, lambda: driver(entry.address, visa_library=visa, **options)).role()
+            return plain(entry, **{model.keyword: entry.channel})
         if entry.address not in shared:
-            shared[entry.address] = connect(entry, lambda: driver(entry.address, visa_library=visa))
+            shared[entry.address] = connect(entry, partial(_made, entry, visa))
         connection = shared[entry.address]
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
     def plain(
-        entry: PulserEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry, **options: Any
+        entry: SourceEntry | PulserEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry,
+        **options: Any,
     ) -> Any:
-        driver = entry.model.load_driver()
-        return connect(entry, lambda: driver(entry.address, visa_library=visa, **options)).role()
+        return connect(entry, partial(_made, entry, visa, **options)).role()
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:
@@ -100,11 +98,24 @@ def role_openers(
             stage, output=stage.output, input=stage.input, heater_range=stage.heater_range
         )
     if (tester := entries.tester) is not None:
-        openers["tester"] = lambda: plain(tester, **tester.options)
+        openers["tester"] = lambda: plain(tester)
     for name, one in entries.beside.items():
         if source.bench.simulation is None or one.twin:
             openers[name] = partial(plain, one)
     return openers
+
+
+def _made(entry: Any, visa: str, **options: Any) -> Any:
+    """Return the opened driver of an entry; `BenchError` for `options` that its class does not take."""
+    driver = entry.model.load_driver()
+    try:
+        return driver(entry.address, visa_library=visa, **options, **entry.options)
+    except TypeError as error:
+        if not entry.options:
+            raise
+        raise BenchError(
+            f"driver {entry.driver} does not take `options` {entry.options}: {error}; correct them in the bench file"
+        ) from error
 
 
 def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: float) -> Daq:

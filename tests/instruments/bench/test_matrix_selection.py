@@ -423,7 +423,7 @@ def test_no_order_of_use_of_a_crossbar_with_gate_and_generator_switches_hot(tmp_
     [
         ([(', "108"]', "]")], "has 7 in `bit_lines`, and chip map row-of-eight.toml has 8 rows"),
         ([(', "108"]', ', "101"]')], "two lines of the chip are at switch column 101"),
-        ([(', "108"]', ', "201"]')], 'switch column 201 needs smu, which is at no row of its slot: name one, as in '
+        ([(', "108"]', ', "201"]')], 'switch column 201 needs smu, which is at no row that reaches it: name one, as in '
                                      'rows = { 2A = "smu" }'),
         ([(', "108"]', ', "1A08"]')], "switch column '1A08': write slot and column as in '103'"),
         ([('1A = "smu"', '1A = "meter"')], "switch row 1A: 'meter' is no source; there are smu, ground"),
@@ -456,3 +456,27 @@ def test_what_cannot_be_wired_so_is_refused_in_a_sentence(tmp_path, changes, say
     with pytest.raises(BenchError) as refused:
         load_bench_file(described(tmp_path, *changes))
     assert says in str(refused.value)
+
+
+def test_a_b2201a_names_its_crosspoints_its_own_way(tmp_path):
+    outputs = ", ".join(f'"output {number}"' for number in range(9, 17))  # on two cards
+    path = described(
+        tmp_path, ('driver = "keithley707b"', 'driver = "keysightb2201a"\noptions = { cards = 2 }'), ('{ 1A = "smu" }', '{ "input 2" = "smu" }'),
+        (MATRIX_LINE, f"bit_lines = [{outputs}]"),
+    )  # fmt: skip
+    with open_rehearsal(load_bench_file(path), seed=1) as bench:
+        bench.pulse(DEVICES[7], Pulse("set", 4.0, 0.02, 0.0))
+        assert bench.instruments.switch.closed() == ("20204",)
+        assert [bench.read(device) > 1e-6 for device in DEVICES] == [False] * 7 + [True]
+        assert bench.laboratory.incidents == []
+    for old, new, says in (
+        ('"input 2"', '"2B"', "switch row '2B': write 'input 1' to 'input 14'"),
+        ('"output 9"', '"output 49"', "switch column 'output 49': write 'output 1' to 'output 48'"),
+    ):
+        text = Path(path).read_text("utf-8")
+        assert old in text
+        Path(path).write_text(text.replace(old, new), "utf-8")
+        with pytest.raises(BenchError) as refused:
+            load_bench_file(path)
+        assert says in str(refused.value)
+        Path(path).write_text(text, "utf-8")

@@ -17,7 +17,7 @@ from state_machines import daily_and_thorough
 
 from mho.errors import BenchError, InputError, LimitError, MhoError
 from mho.instruments import Cell, Pulse, open_bench
-from mho.instruments.bench_file.switch_paths import row_and_column
+from mho.instruments.bench_file.switch_paths import SLOTS
 from mho.instruments.simulated.faults import Fault
 
 MATRIX = "GPIB0::16::INSTR"
@@ -51,7 +51,7 @@ class RoutingStates(RuleBasedStateMachine):
         tell = self.matrix._on_switch
 
         def look(closed: frozenset[str]) -> None:
-            columns = [row_and_column(crosspoint)[1] for crosspoint in closed]
+            columns = [SLOTS.split(crosspoint)[1] for crosspoint in closed]
             joined = len(columns) - len(set(columns))
             assert self.by_hand or joined <= self.joined, f"two sources on one line: {sorted(closed)}"
             assert self.by_hand or self.lines_are_at_rest(), (

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mho.errors import BenchError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.bench_file.switch_paths import check_paths, row_and_column
+from mho.instruments.bench_file.switch_paths import SLOTS, check_paths
 from mho.instruments.checks import check_bench
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.keithley707b import CROSSPOINTS, SimulatedKeithley707B
@@ -393,7 +393,7 @@ def test_the_ground_may_be_a_source(tmp_path):
 
 @given(st.sampled_from(CROSSPOINTS))
 def test_a_crosspoint_is_split_where_its_name_says(crosspoint):
-    row, column = row_and_column(crosspoint)
+    row, column = SLOTS.split(crosspoint)
     assert row + column[1:] == crosspoint
     assert row[0] == column[0]
 
@@ -409,7 +409,7 @@ def test_a_path_that_passes_the_check_joins_no_two_sources(crosspoints):
         check_paths(wiring["rows"], wiring["columns"], paths, sources)
     except ValueError:
         return
-    columns = [row_and_column(crosspoint)[1] for crosspoint in crosspoints]
+    columns = [SLOTS.split(crosspoint)[1] for crosspoint in crosspoints]
     assert len(set(columns)) == len(columns)
 
 

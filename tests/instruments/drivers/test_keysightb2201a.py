@@ -10,7 +10,7 @@ from wired_twins import ask, error_of
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.bench_file.models import SWITCH_MATRICES
-from mho.instruments.drivers.keithley707b import Keithley707B
+from mho.instruments.bench_file.switch_paths import NAMES, SLOTS
 from mho.instruments.drivers.keysightb2201a import KeysightB2201A
 from mho.instruments.roles import SwitchMatrix
 from mho.instruments.simulated.clock import VirtualClock
@@ -154,28 +154,29 @@ def test_make_safe_opens_everything_after_a_fault(matrix, rack, twin, kind):
 
 @given(st.sampled_from(CROSSPOINTS))
 def test_a_crosspoint_joins_an_input_of_the_mainframe_and_an_output_of_its_card(name):
-    row, column = KeysightB2201A.row_and_column(name)
+    row, column = NAMES["keysightb2201a"].split(name)
     assert row == f"input {int(name[1:3])}"
     assert column == f"output {12 * (int(name[0]) - 1) + int(name[3:])}"
 
 
 def test_no_two_crosspoints_join_the_same():
-    for model, names in ((KeysightB2201A, CROSSPOINTS), (Keithley707B, OF_707B)):
-        assert len({model.row_and_column(name) for name in names}) == len(names)
+    for model, names in ((NAMES["keysightb2201a"], CROSSPOINTS), (SLOTS, OF_707B)):
+        assert len({model.split(name) for name in names}) == len(names)
 
 
 @given(st.text(alphabet="0123456789A", max_size=6))
 def test_what_is_no_crosspoint_is_a_value_error_with_a_sentence(name):
-    for model, names in ((KeysightB2201A, CROSSPOINTS), (Keithley707B, OF_707B)):
+    for model, names in ((NAMES["keysightb2201a"], CROSSPOINTS), (SLOTS, OF_707B)):
         if name in names:
-            model.row_and_column(name)
+            assert model.join(*model.split(name)) == name
         else:
-            with pytest.raises(ValueError, match=r"is no crosspoint of a .*; write .* as in"):
-                model.row_and_column(name)
+            with pytest.raises(ValueError, match=r"is no crosspoint; write .* as in"):
+                model.split(name)
 
 
 def test_a_707bs_crosspoint_joins_a_row_and_a_column_of_its_slot():
-    assert Keithley707B.row_and_column("1A03") == ("1A", "103")
+    assert SLOTS.split("1A03") == ("1A", "103")
+    assert SLOTS.join("1A", "203") is None
 
 
 # --- the driver against the wire ---
