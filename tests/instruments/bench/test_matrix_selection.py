@@ -461,8 +461,8 @@ def test_what_cannot_be_wired_so_is_refused_in_a_sentence(tmp_path, changes, say
 def test_a_b2201a_names_its_crosspoints_its_own_way(tmp_path):
     outputs = ", ".join(f'"output {number}"' for number in range(9, 17))  # on two cards
     path = described(
-        tmp_path, ('driver = "keithley707b"', 'driver = "keysightb2201a"\noptions = { cards = 2 }'), ('{ 1A = "smu" }', '{ "input 2" = "smu" }'),
-        (MATRIX_LINE, f"bit_lines = [{outputs}]"),
+        tmp_path, ('driver = "keithley707b"', 'driver = "keysightb2201a"\noptions = { cards = 2 }'),
+        ('{ 1A = "smu" }', '{ "input 2" = "smu" }'), (MATRIX_LINE, f"bit_lines = [{outputs}]"),
     )  # fmt: skip
     with open_rehearsal(load_bench_file(path), seed=1) as bench:
         bench.pulse(DEVICES[7], Pulse("set", 4.0, 0.02, 0.0))
