@@ -7,7 +7,8 @@ Rich and Typer are imported here, and by the verbs of extensions.
 - `many_runs`: campaign, runner; `mho queue …`; `window`: gui;
 - `run_files`: show, plot, table, export, rerun, verify, recover; `mho runs …`;
 - `analysis`: compare, budget;
-- `benches`: `mho bench …`, `mho chip …`; `bench_report`: what a check came to; `new_bench`: a bench file asked for;
+- `benches`: `mho bench …`, `mho chip …`; `bench_report`: what a check came to; `abilities`: what a bench can do;
+  `new_bench`: a bench file asked for;
 - `doctor`: what this machine has, as a page;
 - `terminal`: sentences, progress and results on a terminal, as all verbs have them;
 - `options`: arguments and options that several verbs have; `completion`: what a shell is offered;

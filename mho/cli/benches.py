@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis import reports
-from mho.cli.bench_report import STYLES, print_report
+from mho.cli.abilities import ability_matrix, print_abilities
+from mho.cli.bench_report import print_report
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.new_bench import new
 from mho.cli.options import AsJson, BenchArgument, BenchArguments, Force, Runs
 from mho.cli.terminal.sentences import say
-from mho.cli.terminal.terminal import Terminal, plain_table
+from mho.cli.terminal.terminal import Terminal
 from mho.errors import UnsafeError
 from mho.instruments import opening
 from mho.lazy_names import late_imports
@@ -32,7 +32,7 @@ from mho.running import queue
 with late_imports():
     from mho.chip_maps import defects as chip_defects
     from mho.instruments import bench_file, checks, laboratory
-    from mho.procedures import manifest, needs
+    from mho.procedures import manifest
 
 
 SHOWN = 50
@@ -130,48 +130,6 @@ def show(bench: BenchArguments = ["simulated"]) -> None:  # noqa: B006  # Typer 
     (source,) = sources
     typer.echo(source.text, nl=False)
     print_abilities(source.bench, entries, Terminal(stderr=True, soft_wrap=True))
-
-
-def print_abilities(
-    bench: bench_file.BenchFile, entries: Sequence[manifest.ProcedureEntry], console: Console
-) -> None:
-    """Print what serves each operation of a bench, and whether each procedure can run there."""
-    offered = needs.offered_operations(bench)
-    table = plain_table("operation", "served by", "")
-    for operation, does in bench_file.OPERATIONS.items():
-        served = Text(offered[operation]) if operation in offered else Text("nothing", STYLES["note"])
-        table.add_row(operation, served, does)
-    console.print(table)
-    table = plain_table("procedure", f"on bench {bench.name}", fold=(f"on bench {bench.name}",))
-    for one in needs.abilities(bench, entries):
-        table.add_row(one.procedure, Text(one.words, STYLES[_verdict(one)]))
-    console.print(table)
-
-
-def ability_matrix(
-    sources: Mapping[str, bench_file.BenchSource], entries: Sequence[manifest.ProcedureEntry]
-) -> Table:
-    """Return the table of procedures by benches: "yes", or what is missing; in brackets what only some parameters miss."""
-    table = plain_table("procedure", *sources, fold=tuple(sources))
-    columns = [needs.abilities(source.bench, entries) for source in sources.values()]
-    for row in zip(*columns, strict=True):
-        cells = [Text(_in_short(one), STYLES[_verdict(one)]) for one in row]
-        table.add_row(row[0].procedure, *cells)
-    return table
-
-
-def _in_short(ability: needs.Ability) -> str:
-    if not ability.declared:
-        return "not known"
-    if ability.missing:
-        return f"no {', '.join(ability.missing)}"
-    return f"yes (no {', '.join(ability.without)})" if ability.without else "yes"
-
-
-def _verdict(ability: needs.Ability) -> str:
-    if ability.missing:
-        return "wrong"
-    return "note" if ability.without or not ability.declared else "ok"
 
 
 @bench_app.command()

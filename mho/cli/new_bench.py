@@ -1,13 +1,15 @@
-"""``mho bench new``: a bench file for the instruments that are there, asked for step by step, and checked on twins."""
+"""``mho bench new``: a bench file for the instruments that are there, asked for step by step and checked on twins."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from mho.cli.abilities import print_abilities
 from mho.cli.bench_report import print_report
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.terminal.sentences import print_warning, say
@@ -18,37 +20,55 @@ from mho.lazy_names import late_imports
 
 with late_imports():
     from mho import doctor
-    from mho.procedures import quantities
+    from mho.instruments import bench_file
+    from mho.procedures import manifest, quantities
 
+NONE, ITSELF, OWN_CONVERTERS = "none", "read", "-"
 QUESTIONS = {
-    "read": "Which instrument reads cells, wired to the bit lines (DRIVER@ADDRESS)?",
-    "gate": "Which holds the gate, wired to the word lines (DRIVER@ADDRESS, or DRIVER:CHANNEL@ADDRESS)?",
-    "pulse": "Which pulses cells, channel 1 on the bit lines, 2 on the source lines (DRIVER@ADDRESS)?",
-    "board": "At which address is the array board?",
-    "vectors": "Which NI channels play and read vectors (OUTPUTS,INPUTS; - for the board's own converters)?",
+    "read": "Which instrument reads, wired to the bit line ([NAME=]DRIVER@ADDRESS, or DRIVER:CHANNEL@ADDRESS)?",
+    "gate": "Which holds the gate, wired to the word line (likewise; another channel of the same unit; none)?",
+    "pulse": "Which generator pulses, channel 1 on the bit line (likewise; read: the unit that reads by itself; none)?",
+    "board": "At which address is the array board that selects cells (none)?",
+    "bias_tee": "Do the generator and the unit that reads join in a bias tee (y/n)?",
+    "vectors": "Which NI channels play and read vectors (OUTPUTS,INPUTS; - for the board's own converters; none)?",
     "chip": "Which chip map: a packaged one, or a path?",
     "bit_line": "How many volts does a cell bear at its bit line?",
-    "source_line": "How many at its source line?",
+    "source_line": "How many at its source line, where the generator's channel 2 is (none, where it is not)?",
     "word_line": "How many at its word line?",
     "current": "How much current (A)?",
     "pulse_width": "How long may a pulse be (s)?",
 }
 UNITS = {"bit_line": "V", "source_line": "V", "word_line": "V", "current": "A", "pulse_width": "s"}
-OWN_CONVERTERS = "-"
+OPTIONAL = ("gate", "pulse", "board", "vectors", "source_line")  # may be none
+BY_HAND = {
+    "read": "a bench reads; an instrument that addresses cells by itself is described by hand, as "
+    "docs/benches/microcontroller.md does",
+    "bias_tee": "the generator and the unit that reads would both be at the bit line: answer y, name the array board that "
+    "switches between them, or describe a switch matrix by hand, as docs/bench.md does",
+}  # fmt: skip
 
 
 def new(
     path: Annotated[Path, typer.Argument(help="the bench file (.toml) to write", show_default=False)],
-    read: Annotated[str, typer.Option(help="reads cells: DRIVER@ADDRESS, DRIVER:CHANNEL@ADDRESS")] = "",
-    gate: Annotated[str, typer.Option(help="holds the gate, likewise")] = "",
-    pulse: Annotated[str, typer.Option(help="pulses cells, likewise")] = "",
-    board: Annotated[str, typer.Option(help="address of the array board")] = "",
+    read: Annotated[
+        str, typer.Option(help="reads: DRIVER@ADDRESS, DRIVER:CHANNEL@ADDRESS, NAME=DRIVER@ADDRESS")
+    ] = "",
+    gate: Annotated[str, typer.Option(help="holds the gate, likewise; none")] = "",
+    pulse: Annotated[
+        str, typer.Option(help="pulses, likewise; read: the unit that reads, by itself; none")
+    ] = "",
+    board: Annotated[str, typer.Option(help="address of the array board; none")] = "",
+    bias_tee: Annotated[
+        bool, typer.Option("--bias-tee", help="the generator and the unit that reads join in one")
+    ] = False,
     vectors: Annotated[
-        str, typer.Option(help="NI channels, OUTPUTS,INPUTS; - for the board's own converters")
+        str, typer.Option(help="NI channels, OUTPUTS,INPUTS; - for the board's own converters; none")
     ] = "",
     chip: Annotated[str, typer.Option(help="a packaged chip map, or the path of one")] = "",
     bit_line: Annotated[str, typer.Option(help="what a cell bears at its bit line, as 4.6V")] = "",
-    source_line: Annotated[str, typer.Option(help="at its source line")] = "",
+    source_line: Annotated[
+        str, typer.Option(help="at its source line; none where the generator has no channel there")
+    ] = "",
     word_line: Annotated[str, typer.Option(help="at its word line")] = "",
     current: Annotated[str, typer.Option(help="through it, as 1mA")] = "",
     pulse_width: Annotated[str, typer.Option(help="the longest pulse, as 10us")] = "",
@@ -59,22 +79,21 @@ def new(
         bool | None, typer.Option("--ask/--no-ask", help="ask what is on the buses for its identity (*IDN?)")
     ] = None,
 ) -> None:
-    """Write a bench file for the instruments that are there, and check it on their simulated twins.
+    """Write a bench file for the instruments that are there, check it on their twins, and say what the bench can do.
 
     What is not given as an option is asked for. No instrument is sent anything unless you agree to it.
     """
     if path.exists():
         raise InputError(f"{path} is there already, and stays as it is; name another file")
     given = {
-        "read": read, "gate": gate, "pulse": pulse, "board": board, "vectors": vectors, "chip": chip,
-        "bit_line": bit_line, "source_line": source_line, "word_line": word_line, "current": current,
-        "pulse_width": pulse_width,
+        "read": read, "gate": gate, "pulse": pulse, "board": board, "bias_tee": "y" if bias_tee else "",
+        "vectors": vectors, "chip": chip, "bit_line": bit_line, "source_line": source_line, "word_line": word_line,
+        "current": current, "pulse_width": pulse_width,
     }  # fmt: skip
-    missing = [name for name, value in given.items() if not value]
+    missing = [name for name, text in given.items() if not text and _is_asked(name, given)]
     asking = sys.stdin.isatty()
     if missing and not asking:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
-        raise InputError(f"nobody can be asked here: give {options}")
+        raise InputError(f"nobody can be asked here: give {', '.join(map(_option, missing))}")
     suggested: dict[str, str] = {}
     if visa is None or (missing and asking):
         library, suggested = _look_at_buses(ask, asking)
@@ -83,10 +102,34 @@ def new(
     report = doctor.check_on_twins(bench, path)
     doctor.write_new(path, doctor.bench_text(bench))
     print_report(report, Terminal())
+    written = bench_file.load_bench_file(str(path)).bench
+    print_abilities(written, list(manifest.known_entries().values()), Terminal(soft_wrap=True))
     say(f"{path}  checked on twins; `mho rehearse {path} read` tries a run on them, `mho bench check {path}` asks the "
         "instruments themselves")  # fmt: skip
     if not report.ok:
         raise typer.Exit(UNFINISHED)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _is_asked(name: str, answers: Mapping[str, str]) -> bool:
+    """Return whether a question has a sense after the answers to those before it; "" is one that is not known yet."""
+    pulse, board = answers["pulse"], answers["board"]
+    generator = pulse not in (NONE, ITSELF)
+    match name:
+        case "bias_tee":
+            return generator and bool(pulse) and board == NONE
+        case "vectors":
+            return board != NONE
+        case "source_line":
+            return generator
+        case "word_line":
+            return answers["gate"] != NONE
+        case "pulse_width":
+            return pulse != NONE
+    return True
 
 
 def _look_at_buses(ask: bool | None, asking: bool) -> tuple[str, dict[str, str]]:
@@ -116,25 +159,42 @@ def _look_at_buses(ask: bool | None, asking: bool) -> tuple[str, dict[str, str]]
 
 def _answered(path: Path, given: dict[str, str], suggested: dict[str, str], visa: str) -> doctor.NewBench:
     """Ask for what is not given, with what may be meant, until it can be used; return the bench."""
-    values: dict[str, Any] = {}
-    suggested = {"chip": "reference", "vectors": OWN_CONVERTERS, "pulse_width": "10us", **suggested}
+    answers, values = dict(given), dict[str, Any]()
+    suggested = {"gate": NONE, "pulse": ITSELF, "board": NONE, "vectors": OWN_CONVERTERS, **suggested}
     for name in QUESTIONS:
+        if not _is_asked(name, answers):
+            if given[name]:
+                raise InputError(f"{_option(name)} has no use on this bench: leave it out")
+            continue
+        if name == "chip":
+            suggested["chip"] = "device" if answers["board"] == NONE else "reference"
         while name not in values:
-            text = given[name] or _ask(QUESTIONS[name], suggested.get(name))
+            answers[name] = given[name] or _ask(QUESTIONS[name], suggested.get(name))
             try:
-                values[name] = _value(name, text)
+                value = _value(name, answers[name])
+                if name == "gate" and value is not None:
+                    _check_apart(value, values["read"])
+                values[name] = value
             except MhoError as error:
                 if given[name]:
                     raise
                 print_warning(error)
         if name == "chip":
-            bears = doctor.chip_bears(values["chip"])
+            bears = doctor.chip_suggests(values["chip"])
             suggested |= {one: f"{value:g}{UNITS[one]}" for one, value in bears.items()}
-    outputs, inputs = values.pop("vectors")
-    ratings = doctor.Ratings(**{name: values.pop(name) for name in UNITS})
-    return doctor.NewBench(
-        name=path.stem, ratings=ratings, outputs=outputs, inputs=inputs, visa=visa, **values
-    )
+    if answers["pulse"] == ITSELF:
+        values["pulse"] = values["read"]
+    ratings = doctor.Ratings(**{name: values.pop(name) for name in UNITS if name in values})
+    values["board"] = values["board"] or ""
+    return doctor.NewBench(name=path.stem, ratings=ratings, visa=visa, **values)
+
+
+def _check_apart(gate: doctor.Wired, read: doctor.Wired) -> None:
+    """Raise `InputError` where one output would both read and hold the gate."""
+    if gate.is_unit_of(read) and gate.channel == read.channel:
+        raise InputError(
+            f"--gate is channel {gate.channel} of {gate.driver}@{gate.address}, which reads: name another one, or none"
+        )
 
 
 def _ask(question: str, suggestion: str | None) -> str:
@@ -145,14 +205,23 @@ def _ask(question: str, suggestion: str | None) -> str:
 
 
 def _value(name: str, text: str) -> Any:
-    """Return what an answer means; raises an `MhoError` for one that cannot be."""
-    option = f"--{name.replace('_', '-')}"
+    """Return what an answer means, None for none; raises an `MhoError` for one that cannot be."""
+    if text == NONE and name in OPTIONAL:
+        return None
     if name in UNITS:
-        return quantities.parse_quantity(text, UNITS[name], option)
+        return quantities.parse_quantity(text, UNITS[name], _option(name))
+    if name == "bias_tee":
+        if not text.lower().startswith("y"):
+            raise InputError(BY_HAND[name])
+        return True
+    if name == "read" and text == NONE:
+        raise InputError(BY_HAND[name])
+    if name == "pulse" and text == ITSELF:
+        return None
     if name in ("read", "gate", "pulse"):
-        return doctor.Wired.parse(text, option)
+        return doctor.Wired.parse(text, name)
     if name == "chip":
-        doctor.chip_bears(text)  # there is such a map
+        doctor.chip_suggests(text)  # there is such a map
     if name != "vectors":
         return text
     outputs, comma, inputs = (part.strip() for part in text.partition(","))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Wired,
         bench_text,
         check_on_twins,
-        chip_bears,
+        chip_suggests,
         found_instruments,
         suggestions,
         write_new,
@@ -41,5 +41,5 @@ else:
 
 __all__ = [
     "Finding", "Machine", "NewBench", "Ratings", "Verdict", "Wired", "ask_identities", "bench_text", "check_on_twins",
-    "chip_bears", "examine", "found_instruments", "may_be_asked", "mho_version", "suggestions", "write_new",
+    "chip_suggests", "examine", "found_instruments", "may_be_asked", "mho_version", "suggestions", "write_new",
 ]  # fmt: skip

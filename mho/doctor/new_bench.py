@@ -19,69 +19,113 @@ from mho.doctor.buses import NO_TRAFFIC, is_measuring
 from mho.doctor.machine import Machine
 from mho.errors import BenchError, BenchInUseError, InputError
 from mho.instruments import checks, laboratory
-from mho.instruments.bench_file import load_bench_file
+from mho.instruments.bench_file import (
+    PULSE_GENERATORS,
+    SOURCE_METERS,
+    VOLTAGE_SOURCES,
+    Model,
+    load_bench_file,
+)  # fmt: skip
 
-# What of an identity tells the driver, in the order in which it is looked for
-DRIVERS = {
-    "2450": "keithley2450", "2636B": "keithley2636b", "B2912A": "keysightb2912a", "B1500A": "agilentb1500",
-    "33522B": "keysight33522b", "33622A": "keysight33622a", "AFG31": "tektronixafg31000",
-}  # fmt: skip
 EDGE = 10e-9  # s, of the pulser, 10 to 90 %
 STEEPEST = 1.2 * 0.8 / EDGE  # V/s for each volt of a pulse: its edges, and a fifth more
-GATE_SLEW = 100e3  # V/s: the step of a source-measure unit counts as taking 50 us
+GATE_STEEPEST = 1.2 / 50e-6  # V/s for each volt of a source's step, which counts as taking 50 us
 VECTOR = (1.0, 250e3)  # V and V/s at the DAQ's outputs
-_WIRED = re.compile(r"(?P<driver>[^@\s]+?)(?::(?P<channel>\d+))?@(?P<address>\S.*)")
+SERVING: Mapping[str, Mapping[str, Model]] = {
+    "read": SOURCE_METERS, "gate": {**SOURCE_METERS, **VOLTAGE_SOURCES}, "pulse": PULSE_GENERATORS,
+}  # fmt: skip
+NAMES = {"read": "smu", "gate": "gate", "pulse": "pulser"}  # of instruments that are given none
+_WIRED = re.compile(
+    r"(?:(?P<name>[A-Za-z_]\w*)\s*=\s*)?(?P<driver>[^@\s=]+?)(?::(?P<channel>\d+))?@(?P<address>\S.*)"
+)
 
 
 @dataclass(frozen=True)
 class Wired:
-    """An instrument: its driver, its VISA address, and the channel where it has several."""
+    """An instrument: its driver, its VISA address, the channel where it has several, and its name in the file."""
 
     driver: str
     address: str
     channel: int = 1
+    name: str = ""
 
     @classmethod
-    def parse(cls, text: str, option: str) -> Wired:
-        """Return what ``keithley2450@ADDRESS`` or ``keithley2636b:2@ADDRESS`` names; raises `InputError`."""
+    def parse(cls, text: str, what: str) -> Wired:
+        """Return what ``keithley2450@ADDRESS`` or ``analyser=keithley2636b:2@ADDRESS`` names, as an answer to `what`.
+
+        `what`: a key of `SERVING`. `InputError` for another spelling, or a driver that is no such instrument's.
+        """
         match = _WIRED.fullmatch(text.strip())
         if match is None:
             raise InputError(
-                f"{option} is {text!r}; write DRIVER@ADDRESS, or DRIVER:CHANNEL@ADDRESS, as in keithley2450@GPIB0::4::INSTR"
+                f"--{what} is {text!r}; write DRIVER@ADDRESS, or NAME=DRIVER:CHANNEL@ADDRESS, as in "
+                "keithley2450@GPIB0::4::INSTR"
             )
-        return cls(match["driver"], match["address"].strip(), int(match["channel"] or 1))
+        if match["driver"] not in SERVING[what] and ":" not in match["driver"]:
+            raise InputError(
+                f"--{what} names {match['driver']!r}, and there is no such driver here; there are "
+                f"{', '.join(SERVING[what])}, and one of your own is 'module:Class'"
+            )
+        if what == "pulse" and match["channel"]:
+            raise InputError(
+                f"--pulse is {text!r}, with a channel: channel 1 of a generator is at the bit line, 2 at the source line or "
+                "nowhere; leave the channel out"
+            )
+        channel, model = int(match["channel"] or 1), SERVING[what].get(match["driver"])
+        if model is not None and not 1 <= channel <= model.channels:
+            raise InputError(
+                f"--{what} names channel {channel} of a {match['driver']}, which has {model.channels}; name one of those"
+            )
+        return cls(match["driver"], match["address"].strip(), channel, match["name"] or NAMES[what])
+
+    def is_unit_of(self, other: Wired) -> bool:
+        """Return whether both are one instrument."""
+        return (self.driver, self.address.upper()) == (other.driver, other.address.upper())
 
 
 @dataclass(frozen=True)
 class Ratings:
-    """What the chip bears: V at each line, A through a cell, and the longest pulse, s."""
+    """What the chip bears: V at each line, A through a cell, the longest pulse, s; None at lines that nothing drives."""
 
     bit_line: float
-    source_line: float
-    word_line: float
     current: float
-    pulse_width: float
+    source_line: float | None = None
+    word_line: float | None = None
+    pulse_width: float | None = None
 
 
 @dataclass(frozen=True)
 class NewBench:
     """A bench to be written.
 
-    `read` is wired to the bit line, `gate` to the word line, `pulse` to the bit line by its channel 1 and to the source
-    line by its channel 2. `board` is the array board's address; `outputs` and `inputs` are channels of an NI DAQ, both
-    "" for the board's own converters. `visa` is PyVISA's choice of a library, "" for the system's.
+    `read` is wired to the bit line, `gate` to the word line. `pulse` is a generator, with channel 1 at the bit line and,
+    where the source line is rated, channel 2 there; or `read` itself, which then pulses, too. `bias_tee` joins it with
+    `read`. `board` is the array board's address, "" where there is none; `vectors` are outputs and inputs of an NI DAQ,
+    both "" for the board's own converters, None where nothing plays vectors. `visa` is PyVISA's choice of a library, ""
+    for the system's.
     """
 
     name: str
     chip: str
     read: Wired
-    gate: Wired
-    pulse: Wired
-    board: str
     ratings: Ratings
-    outputs: str = ""
-    inputs: str = ""
+    gate: Wired | None = None
+    pulse: Wired | None = None
+    bias_tee: bool = False
+    board: str = ""
+    vectors: tuple[str, str] | None = None
     visa: str = ""
+
+    def __post_init__(self) -> None:
+        used = {"board": "the board", "daq": "what plays vectors"}
+        for what, one in (("read", self.read), ("gate", self.gate), ("pulse", self.pulse)):
+            if one is None or (what != "read" and one.is_unit_of(self.read)):
+                continue
+            if one.name in used:
+                raise InputError(
+                    f"--{what} is called {one.name!r}, and so is {used[one.name]}; give it another name"
+                )
+            used[one.name] = f"--{what}"
 
 
 def found_instruments(machine: Machine) -> tuple[str, list[str]]:
@@ -98,66 +142,150 @@ def found_instruments(machine: Machine) -> tuple[str, list[str]]:
 
 
 def driver_of(identity: str) -> str:
-    """Return the driver for an instrument with this reply to ``*IDN?``; "" for one that mho does not know."""
-    return next((driver for model, driver in DRIVERS.items() if model in identity.upper()), "")
+    """Return the driver for an instrument with this reply to ``*IDN?``; "" for one that mho does not know.
 
-
-def chip_bears(chip: str) -> dict[str, float]:
-    """Return what a chip map says of its cells, by `Ratings`' names, V and A; nothing where it is silent.
-
-    `ChipMapError` when there is no such map.
+    Each driver's `model` is what it looks for in that reply itself.
     """
-    bears = load_chip_map(chip).cells.bears.model_dump()
-    return {name: value for name, value in bears.items() if value is not None}
+    for models in SERVING.values():
+        for driver, model in models.items():
+            if model.load_driver().model.upper() in identity.upper():
+                return driver
+    return ""
+
+
+def chip_suggests(chip: str) -> dict[str, float]:
+    """Return what a chip map says of its cells, by `Ratings`' names, V, A and s; nothing where it is silent.
+
+    The longest pulse is ten times that with which its cells are formed and programmed. `ChipMapError` when there is no
+    such map.
+    """
+    chip_map = load_chip_map(chip)
+    bears = chip_map.cells.bears.model_dump()
+    widths = chip_map.write_verify
+    longest = 10.0 * max(widths.width, widths.forming_width)
+    return {name: value for name, value in bears.items() if value is not None} | {"pulse_width": longest}
 
 
 def bench_text(bench: NewBench, simulated: Mapping[str, str] | None = None) -> str:
     """Return the text of a bench file; with `simulated`, the products of NI devices by name, one of twins."""
-    quoted = json.dumps  # a TOML string
-    limits = bench.ratings
-    own = not bench.outputs
-    vectors = "" if own else f"outputs = {quoted(bench.outputs)}\ninputs = {quoted(bench.inputs)}\n"
-    if simulated:
-        vectors += f"products = {{ {', '.join(f'{quoted(name)} = {quoted(one)}' for name, one in simulated.items())} }}\n"
-
-    def meter(role: str, one: Wired, line: str) -> str:
-        return (
-            f"[instruments.{role}]\ndriver = {quoted(one.driver)}\naddress = {quoted(one.address)}\n"
-            f'channel = {one.channel}\nterminal = "{line}"\n\n'
-        )
-
-    def limit(line: str, volts: float, *, pulses: bool) -> str:
-        width = f"pulse_width = {limits.pulse_width:g}  # s\n" if pulses else ""
-        slew = STEEPEST * volts if pulses else GATE_SLEW
-        current = f"current = {limits.current:g}  # A\n"
-        return f'[limits."{line}"]\nvoltage = {volts:g}  # V\n{current}{width}slew = {slew:g}  # V/s\n\n'
-
+    own_map = (
+        "" if bench.gate is not None or bench.chip != "device"
+        else ". For two terminals copy docs/benches/two-terminals.toml"
+    )  # fmt: skip
     return (
         "# Written by `mho bench new`. What each key means: docs/bench.md.\n"
-        f"name = {quoted(bench.name)}\n"
-        f"chip = {quoted(bench.chip)}  # a packaged chip map, or the path of one\n"
-        + (f"visa = {quoted(bench.visa)}  # PyVISA's library\n" if bench.visa and simulated is None else "")
+        f"name = {_quoted(bench.name)}\n"
+        f"chip = {_quoted(bench.chip)}  # a packaged chip map, or the path of one{own_map}\n"
+        + (f"visa = {_quoted(bench.visa)}  # PyVISA's library\n" if bench.visa and simulated is None else "")
         + ("" if simulated is None else "\n[simulation]\n")
-        + "\n# Reads cells: wired to the bit lines.\n"
-        + meter("smu", bench.read, "bit line")
-        + "# Holds the gate: wired to the word lines.\n"
-        + meter("gate", bench.gate, "word line")
-        + "# Pulses cells: SET by the bit line, RESET by the source line.\n"
-        f"[instruments.pulser]\ndriver = {quoted(bench.pulse.driver)}\naddress = {quoted(bench.pulse.address)}\n"
-        f'channels = {{ 1 = "bit line", 2 = "source line" }}\nedge = {EDGE:g}  # s\n\n'
-        "# Plays vectors, and reads their answers.\n"
-        f"[instruments.daq]\ndriver = {quoted('array_board' if own else 'ni_daq')}\n{vectors}\n"
-        "# Selects cells; grounds its lines by itself after so many seconds without a message.\n"
-        f'[instruments.board]\ndriver = "array_board"\naddress = {quoted(bench.board)}\nwatchdog = 2.0\n\n'
-        "[read]\nvoltage = 0.2  # V on the bit line\n"
-        f"gate = {min(2.5, limits.word_line):g}  # V on the word line\nnplc = 0.01\n"
-        f"current_limit = {min(1e-4, limits.current):g}  # A\ncurrent_range = {min(1e-4, limits.current):g}  # A\n\n"
-        "# What the chip bears: nothing beyond is ever sent.\n"
-        + limit("bit line", limits.bit_line, pulses=True)
-        + limit("source line", limits.source_line, pulses=True)
-        + limit("word line", limits.word_line, pulses=False)
-        + f"[limits.vector]\nvoltage = {VECTOR[0]:g}  # V\nslew = {VECTOR[1]:g}  # V/s\n"
+        + _sources(bench)
+        + _pulser(bench)
+        + _board(bench, simulated or {})
+        + "\n# By hand: a switch matrix, a chuck, gauges, a tester of your own: docs/bench.md, docs/benches.\n"
+        + _settings(bench)
     )  # fmt: skip
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)  # a TOML string
+
+
+def _head(one: Wired, kind: str) -> str:
+    """Return the first lines of an instrument's section; `kind` is said for a driver of somebody's own."""
+    said = f"kind = {_quoted(kind)}\n" if ":" in one.driver else ""
+    return (
+        f"[instruments.{one.name}]\n{said}driver = {_quoted(one.driver)}\naddress = {_quoted(one.address)}\n"
+    )
+
+
+def _sources(bench: NewBench) -> str:
+    """Return the sections of what reads and of what holds the gate: one, where they are channels of one unit."""
+    read, gate = bench.read, bench.gate
+    shared = gate is not None and gate.is_unit_of(read)
+    text = "\n# Reads cells: wired to the bit line." + (
+        " Another channel is at the word line.\n" if shared else "\n"
+    )
+    text += _head(read, "source meter")
+    if shared and gate is not None:
+        if (read.channel, gate.channel) == (1, 2):
+            text += 'channels = ["bit line", "word line"]\n'
+        else:
+            text += f'channels = {{ {read.channel} = "bit line", {gate.channel} = "word line" }}\n'
+    else:
+        text += f'channel = {read.channel}\nterminal = "bit line"\n'
+    if bench.pulse == read:
+        serves = ["read", "sweep", "pulse", *(["gate"] if shared else [])]
+        text += f"serves = {json.dumps(serves)}  # pulses only where it is said: they take 200 us and more\n"
+    if gate is None or shared:
+        return text
+    text += "\n# Holds the gate: wired to the word line.\n" + _head(gate, "source meter")
+    text += f'channel = {gate.channel}\nterminal = "word line"\n'
+    if gate.driver in VOLTAGE_SOURCES:  # it limits by itself, and to no less than it can
+        least = float(VOLTAGE_SOURCES[gate.driver].load_driver().CURRENT_LIMIT.minimum)
+        text += f"current_limit = {max(least, bench.ratings.current):g}  # A: its own, {least:g} at least\n"
+    return text
+
+
+def _pulser(bench: NewBench) -> str:
+    if bench.pulse is None or bench.pulse == bench.read:
+        return ""
+    both = bench.ratings.source_line is not None
+    done = "SET by the bit line, RESET by the source line" if both else "RESET by negative pulses"
+    lines = ["bit line", "source line"] if both else ["bit line"]
+    tee = "bias_tee = true  # it joins the unit that reads in one\n" if bench.bias_tee else ""
+    return (
+        f"\n# Pulses cells: {done}.\n{_head(bench.pulse, 'pulse generator')}"
+        f"channels = {json.dumps(lines)}\nedge = {EDGE:g}  # s\n{tee}"
+    )
+
+
+def _board(bench: NewBench, products: Mapping[str, str]) -> str:
+    if not bench.board:
+        return ""
+    text = ""
+    if bench.vectors is not None:
+        outputs, inputs = bench.vectors
+        text = "\n# Plays vectors, and reads their answers.\n[instruments.daq]\n"
+        text += f"driver = {_quoted('ni_daq' if outputs else 'array_board')}\n"
+        text += f"outputs = {_quoted(outputs)}\ninputs = {_quoted(inputs)}\n" if outputs else ""
+        if products:
+            named = ", ".join(f"{_quoted(name)} = {_quoted(one)}" for name, one in products.items())
+            text += f"products = {{ {named} }}\n"
+    return (
+        f"{text}\n# Selects cells; grounds its lines by itself after so many seconds without a message.\n"
+        f'[instruments.board]\ndriver = "array_board"\naddress = {_quoted(bench.board)}\nwatchdog = 2.0\n'
+    )
+
+
+def _settings(bench: NewBench) -> str:
+    """Return how cells are read, and the limits of the lines that something drives."""
+    limits = bench.ratings
+    pulses = bench.pulse is not None and bench.pulse != bench.read
+    most = min(1e-4, limits.current)
+    gate = (
+        "" if limits.word_line is None else f"gate = {min(2.5, limits.word_line):g}  # V on the word line\n"
+    )
+    text = (
+        f"\n[read]\nvoltage = 0.2  # V on the bit line\n{gate}nplc = 0.01\n"
+        f"current_limit = {most:g}  # A\ncurrent_range = {most:g}  # A\n"
+        "\n# What the chip bears: nothing beyond is ever sent.\n"
+    )
+    current = f"current = {limits.current:g}  # A\n"
+    width = "" if limits.pulse_width is None else f"pulse_width = {limits.pulse_width:g}  # s\n"
+
+    def limit(line: str, volts: float, others: str, steepest: float) -> str:
+        slew = f"slew = {steepest * volts:g}  # V/s\n" if steepest else ""
+        return f'[limits."{line}"]\nvoltage = {volts:g}  # V\n{others}{slew}'
+
+    lines = [limit("bit line", limits.bit_line, current + width, STEEPEST if pulses else 0.0)]
+    if limits.source_line is not None:
+        lines.append(limit("source line", limits.source_line, current + width, STEEPEST))
+    if limits.word_line is not None and bench.gate is not None:
+        bare = bench.gate.driver in VOLTAGE_SOURCES  # whose current limit is in its own section
+        lines.append(limit("word line", limits.word_line, "" if bare else current, GATE_STEEPEST))
+    if bench.vectors is not None:
+        lines.append(f"[limits.vector]\nvoltage = {VECTOR[0]:g}  # V\nslew = {VECTOR[1]:g}  # V/s\n")
+    return text + "\n".join(lines)
 
 
 def check_on_twins(bench: NewBench, path: Path) -> checks.BenchReport:
@@ -201,25 +329,24 @@ def write_new(path: Path, text: str) -> None:
 
 
 def suggestions(identities: Mapping[str, str]) -> dict[str, str]:
-    """Return what may be meant for `read`, `gate`, `pulse`, as ``DRIVER@ADDRESS``, by what instruments say they are."""
-    known = {address: driver_of(identity) for address, identity in identities.items()}
-    meters = [
-        wired
-        for address, driver in known.items()
-        if driver in DRIVERS.values() and driver not in _GENERATORS
-        for wired in _channels(driver, address)
-    ]
-    pulsers = [f"{driver}@{address}" for address, driver in known.items() if driver in _GENERATORS]
-    return {
-        **dict(zip(("read", "gate"), meters, strict=False)), **dict(zip(("pulse",), pulsers, strict=False)),
+    """Return what may be meant for `read`, `gate`, `pulse`, as ``DRIVER@ADDRESS``, by what instruments say they are.
+
+    A bare voltage source is suggested as the gate before a second source-measure unit.
+    """
+    known = [(driver_of(identity), address) for address, identity in identities.items()]
+    reads, *others = [*_outputs(known, SOURCE_METERS), ""]
+    gates = [*_outputs(known, VOLTAGE_SOURCES), *others]
+    found = {
+        "read": reads, "gate": gates[0] if gates else "",
+        "pulse": next((f"{driver}@{address}" for driver, address in known if driver in PULSE_GENERATORS), ""),
     }  # fmt: skip
+    return {name: one for name, one in found.items() if one}
 
 
-_GENERATORS = ("keysight33522b", "keysight33622a", "tektronixafg31000")
-
-
-def _channels(driver: str, address: str) -> Iterable[str]:
-    """Return the instrument, or each of the two channels of one that has them."""
-    if driver in ("keithley2636b", "keysightb2912a"):
-        return [f"{driver}:{channel}@{address}" for channel in (1, 2)]
-    return [f"{driver}@{address}"]
+def _outputs(known: Iterable[tuple[str, str]], models: Mapping[str, Model]) -> list[str]:
+    """Return those of `models` among drivers and their addresses; one of several channels twice, by its first two."""
+    return [
+        f"{driver}:{channel}@{address}" if models[driver].channels > 1 else f"{driver}@{address}"
+        for driver, address in known if driver in models
+        for channel in range(1, min(models[driver].channels, 2) + 1)
+    ]  # fmt: skip

@@ -69,6 +69,7 @@ class AgilentB1500:
     """
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
+    model = "B1500A"
 
     def __init__(
         self, address: str | Adapter, visa_library: str = "", *, smu: int = 1, line_frequency: float = 50.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ def test_it_is_written_by_options_alone_and_checked_on_twins(
     assert code == 0, out
     assert "MODEL 2450" in out
     assert f"mho rehearse {path} read" in out
+    assert re.search(r"invert +daq and board", out)  # what it can do
+    assert re.search(r"solve +can run", out)
     limits = load_bench_file(str(path)).bench.terminal_limits().terminals
     assert (limits["source line"].voltage, limits["word line"].voltage) == (3.3, 4.0)
     assert asked == []
@@ -89,6 +92,11 @@ def test_nobody_is_asked_in_a_pipe(shell: Shell, asked: list[str], tmp_path: Pat
         ({"current": "1kg"}, "--current is '1kg'"),
         ({"chip": "nonsense"}, "nonsense"),
         ({"gate": "nonsense@GPIB0::5::INSTR"}, "no such driver here"),
+        ({"gate": OPTIONS["--read"]}, "--gate is channel 1 of keithley2450@GPIB0::4::INSTR, which reads"),
+        ({"read": "none"}, "docs/benches/microcontroller.md"),
+        ({"gate": "none"}, "--word-line has no use on this bench: leave it out"),
+        ({"pulse": "none"}, "--source-line has no use on this bench"),
+        ({"board": "none", "vectors": None}, "nobody can be asked here: give --bias-tee"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_written(
@@ -103,6 +111,36 @@ def test_a_file_that_is_there_is_never_touched(shell: Shell, asked: list[str], t
     path.write_text("mine")
     assert "is there already" in shell.refused("bench", "new", path, *words())
     assert path.read_text() == "mine"
+
+
+def test_one_unit_alone_by_options(shell: Shell, asked: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "lab.toml"
+    one = words(
+        read="analyser=keithley2636b@GPIB0::26::INSTR", gate="keithley2636b:2@GPIB0::26::INSTR", pulse="read",
+        board="none", vectors=None, source_line=None, chip="device", pulse_width="10ms",
+    )  # fmt: skip
+    code, out, _ = shell("bench", "new", path, *one)
+    assert code == 0, out
+    assert re.search(r"pulse +analyser \(pulses by a source-measure unit\)", out)
+    assert re.search(r"iv +can run", out)
+    assert re.search(r"solve +cannot run: nothing serves `invert`", out)
+
+
+def test_a_generator_beside_the_meter_without_a_board_is_asked_for_its_bias_tee(
+    shell: Shell, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lab.toml"
+    # the bus; meter, gate, generator, board; bias tee; then the chip, and volts, without the source line's
+    typed = ["y", "", "none", "", "", "n", "y", "", "", "none", "", ""]
+    monkeypatch.setattr(sys, "stdin", Terminal("\n".join(typed) + "\n"))
+    code, out, err = shell("bench", "new", path)
+    assert code == 0, (out, err)
+    assert "describe a switch matrix by hand" in err
+    bench = load_bench_file(str(path)).bench
+    assert bench.chip == "device"
+    assert bench.instruments.pulser.bias_tee
+    assert set(bench.operations()) == {"select", "read", "sweep", "pulse", "waveform"}
+    assert (set(bench.limits), bench.limits["bit line"].pulse_width) == ({"bit line"}, 0.01)
 
 
 @pytest.mark.parametrize("agreed", [True, False])
