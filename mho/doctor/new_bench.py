@@ -68,8 +68,8 @@ class Wired:
             )
         if what == "pulse" and match["channel"]:
             raise InputError(
-                f"--pulse is {text!r}, with a channel: channel 1 of a generator is at the bit line, 2 at the source line or "
-                "nowhere; leave the channel out"
+                f"--pulse is {text!r}, with a channel: channel 1 of a generator is at the bit line, 2 at the source line "
+                "or nowhere; leave the channel out"
             )
         channel, model = int(match["channel"] or 1), SERVING[what].get(match["driver"])
         if model is not None and not 1 <= channel <= model.channels:

@@ -487,6 +487,10 @@ class Bench(GuardedBench):
             self.forming.check(given.LINES[pulse.kind], pulse.voltage)
         return pulse
 
+    def at_word_line(self, volts: float) -> float:
+        """Return the word-line voltage (V) of an operation for which `volts` are usual: 0 where nothing serves `gate`."""
+        return volts if self.file.instruments.serves("gate") else 0.0
+
     def check_read(self) -> None:
         """Raise `LimitError` when the bench file's read settings exceed its limits; nothing is sent."""
         self._checks.read()

@@ -140,7 +140,7 @@ class Noise(CellProcedure[Noises]):
     may_need: ClassVar[Mapping[Operation, str]] = {
         **CellProcedure.may_need,
         **MAY_NEED,
-        "sweep": MAY_NEED["gate"],
+        "sweep": "for blank readings, which blanks = 0 leaves out",
     }
     run_words: ClassVar[str] = "Noise of {cells}"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)

@@ -22,11 +22,13 @@ from mho.procedures.cells.extraction.switching_statistics import (
     window_with_intervals,
 )
 from mho.procedures.cells.switching.formed_cells import (
+    GATED,
     FullPulses,
     Screening,
     ScreeningPlan,
     conducts,
     dark_message,
+    gate_needs,
     prepared_pulses,
     pulse_parameters,
     screen_cells,
@@ -96,13 +98,18 @@ class Switching(CellProcedure[Switched]):
         "3": ("*_low", "*_high", "worst_window", "not_extracted*"),
     }
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
-    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "pulse")
+    may_need: ClassVar[Mapping[Operation, str]] = {**CellProcedure.may_need, **GATED}
     run_words: ClassVar[str] = "Switch {cells} {cycles} times"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     cycles = IntegerParameter("Cycles of each cell", minimum=1, maximum=1_000_000, default=100)
     set_voltage, set_gate, reset_voltage, reset_gate, width = pulse_parameters()
     forming, blanks = screening_parameters()
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return what reads and pulses need, and a gate where it is asked for."""
+        return (*super().needed(), *gate_needs(self))
 
     def check(self) -> CellRange:
         """Parse the ranges."""

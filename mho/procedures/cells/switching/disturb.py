@@ -28,10 +28,12 @@ from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
     BURST,
+    GATED,
     FullPulses,
     Screening,
     ScreeningPlan,
     bursts,
+    gate_needs,
     prepared_pulses,
     pulse_parameters,
     screen_cells,
@@ -140,7 +142,8 @@ class Disturb(CellProcedure[Disturbed]):
 
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
     title: ClassVar[str] = "Disturb cells (reads, half-select)"
-    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "pulse")
+    may_need: ClassVar[Mapping[Operation, str]] = {**CellProcedure.may_need, **GATED}
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
     rows = Parameter("Rows", default="0:4")
@@ -154,6 +157,10 @@ class Disturb(CellProcedure[Disturbed]):
     per_decade = IntegerParameter("Reads in a decade of pulses", minimum=1, maximum=100, default=3)
     set_voltage, set_gate, reset_voltage, reset_gate, width = pulse_parameters()
     forming, blanks = screening_parameters()
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return what reads and pulses need, and a gate where it is asked for."""
+        return (*super().needed(), *gate_needs(self))
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> DisturbPlan:
         """Check that the array has these cells and that the bench allows the stress."""

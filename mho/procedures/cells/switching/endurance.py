@@ -30,12 +30,14 @@ from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.extraction import lifetimes
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
+    GATED,
     FullPulses,
     Screening,
     ScreeningPlan,
     bursts,
     conducts,
     dark_message,
+    gate_needs,
     prepared_pulses,
     pulse_parameters,
     screen_cells,
@@ -112,9 +114,10 @@ class Endurance(CellProcedure[Endured]):
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Endurance of cells"
-    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "pulse")
     may_need: ClassVar[Mapping[Operation, str]] = {
         **CellProcedure.may_need,
+        **GATED,
         "waveform": "for cycles in bursts, which between = pulses does without",
     }
     run_words: ClassVar[str] = "Endurance of {cells}, {cycles:.3g} cycles"
@@ -160,9 +163,9 @@ class Endurance(CellProcedure[Endured]):
         return EndurancePlan(given, pulses, counts, burst, screening, spacing)
 
     def needed(self) -> tuple[Operation, ...]:
-        """Return what single pulses and reads need, and `waveform` where cycles are played in bursts."""
+        """Return what single pulses and reads need, a gate where it is asked for, and `waveform` for cycles in bursts."""
         bursts = self._in_bursts(log_counts(int(self.cycles), int(self.per_decade)))
-        return (*super().needed(), *(("waveform",) if bursts else ()))
+        return (*super().needed(), *gate_needs(self), *(("waveform",) if bursts else ()))
 
     def _in_bursts(self, counts: Integers) -> bool:
         """Return whether there are bursts of cycles between the reads after these numbers of cycles."""

@@ -136,7 +136,11 @@ class Form(CellProcedure[Forming]):
         "2": ("*_low", "*_high", "formed/low", "formed/high")
     }
     title: ClassVar[str] = "Form cells"
-    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "pulse")
+    may_need: ClassVar[Mapping[Operation, str]] = {
+        **CellProcedure.may_need,
+        "gate": "where the word line is ramped or given, and for blank readings below the usual threshold",
+    }
     run_words: ClassVar[str] = "Form {cells}, {ramp} ramped"
     without_blanks: ClassVar[tuple[str, ...]] = ("1", "2")
 
@@ -154,6 +158,11 @@ class Form(CellProcedure[Forming]):
         "Conductance of an over-formed cell, at least", units="S", minimum=1e-9, maximum=1.0
     )
     blanks = blanks_parameter()
+
+    def needed(self) -> tuple[Operation, ...]:
+        """Return what reads and pulses need, and a gate where it is asked for."""
+        gated = self.ramp == WORD_LINE or self.gate is not None or self.threshold is not None
+        return (*super().needed(), *(("gate",) if gated else ()))
 
     def check(self) -> tuple[CellRange, Floats]:
         """Parse the range and compute the ramp."""
@@ -179,13 +188,15 @@ class Form(CellProcedure[Forming]):
         check_inside(chip.array(self.array), cells)
         s, read = chip.write_verify, bench.file.read.voltage
         value, virgin = self.value_or, s.formed_above * read
-        of_line = ("gate", s.forming_gate) if self.ramp == BIT_LINE else ("voltage", s.forming_voltages[0])
+        of_line = ("voltage", s.forming_voltages[0])
+        if self.ramp == BIT_LINE:
+            of_line = ("gate", bench.at_word_line(s.forming_gate))
         plan = FormPlan(
             cells, self.ramp, volts, value(*of_line), value("width", s.forming_width),
             value("threshold", virgin), value("over_formed", OVER_FORMED * chip.levels.conductances[-1]),
             read, int(self.blanks) if value("threshold", virgin) < virgin else 0,
         )  # fmt: skip
-        if self.ramp == BIT_LINE:
+        if self.ramp == BIT_LINE and bench.at_word_line(1.0):
             check_forming_gate(plan.fixed, s, "gate")
         bench.check_read()
         for number in (0, -1):

@@ -80,7 +80,8 @@ def prepared_pulses(procedure: CellProcedure, cells: CellRange, bench: Bench) ->
     chip, value = procedure.readable_chip(bench, cells), procedure.value_or
     settings, levels = chip.write_verify, chip.levels.conductances
     width = value("width", settings.width)
-    gate = value("set_gate", round(settings.set_offset + levels[-1] / settings.set_slope, 6))
+    highest = round(settings.set_offset + levels[-1] / settings.set_slope, 6)
+    gate = value("set_gate", bench.at_word_line(highest))
     volts = value("set_voltage", settings.set_voltage)
     pulses = FullPulses(
         Pulse("set", volts, width, gate),
@@ -88,7 +89,7 @@ def prepared_pulses(procedure: CellProcedure, cells: CellRange, bench: Bench) ->
             "reset",
             value("reset_voltage", settings.reset_full),
             width,
-            value("reset_gate", settings.reset_gate),
+            value("reset_gate", bench.at_word_line(settings.reset_gate)),
         ),
         Pulse("set", min(volts, PROBED * settings.forming_voltages[0]), width, gate),
         settings.formed_above,
@@ -130,18 +131,27 @@ def screening_parameters() -> tuple[ListParameter[str], IntegerParameter[int]]:
     return ListParameter(what, choices=[AUTO, YES, NO], default=AUTO), blanks_parameter()
 
 
-MAY_NEED: Mapping[Operation, str] = {
-    "gate": "for blank readings, which blanks = 0 leaves out",
-    "pulse": "where forming = yes",
-}
+MAY_NEED: Mapping[Operation, str] = {"pulse": "where forming = yes"}
 """What the parameters ``forming, blanks`` may ask a bench for, as of `Procedure.may_need`."""
 
 
 def screening_needs(procedure: Any) -> tuple[Operation, ...]:
-    """Return what the parameters ``forming, blanks`` of a procedure ask a bench for; without blanks nothing is formed."""
+    """Return what the parameters ``forming, blanks`` of a procedure ask a bench for; without blanks nothing is formed.
+
+    Blank readings are taken with the transistor off, and left out where nothing serves `gate`.
+    """
     if not procedure.blanks:
         return ()
-    return ("read", "gate", "pulse") if procedure.forming == YES else ("read", "gate")
+    return ("read", "pulse") if procedure.forming == YES else ("read",)
+
+
+GATED: Mapping[Operation, str] = {"gate": "where a word-line voltage is given"}
+"""When pulses ask for a gate, as of `Procedure.may_need`: where nothing holds a word line, they have none."""
+
+
+def gate_needs(procedure: Any) -> tuple[Operation, ...]:
+    """Return whether a procedure with `pulse_parameters` asks for a gate."""
+    return () if procedure.set_gate is None and procedure.reset_gate is None else ("gate",)
 
 
 @dataclass(frozen=True)
@@ -159,7 +169,7 @@ class ScreeningPlan:
     def of(cls, procedure: Any, cells: CellRange, bench: Bench, formed_above: float) -> ScreeningPlan:
         """Return those of a procedure with the parameters ``array``, ``blanks`` and ``forming``, checked against the bench.
 
-        A bench that cannot form cells does so only where it is told to.
+        A bench that cannot form cells does so only where it is told to, and one without a gate takes no blank readings.
 
         Raises `LimitError`: the bench does not allow the pulses that form cells.
         """
@@ -167,7 +177,8 @@ class ScreeningPlan:
         forms = procedure.forming == YES or (procedure.forming == AUTO and able)
         form = Form(array=procedure.array)
         plan = form.prepare((cells, form.check()[1]), bench, np.random.default_rng(0)) if forms else None
-        return cls(procedure.array, cells, formed_above, int(procedure.blanks), plan)
+        blanks = int(procedure.blanks) if bench.file.instruments.serves("gate") else 0
+        return cls(procedure.array, cells, formed_above, blanks, plan)
 
     def tables(self) -> tuple[Table, ...]:
         """Return the table of forming pulses, where there may be any."""

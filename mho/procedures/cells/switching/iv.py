@@ -211,7 +211,7 @@ class IV(CellProcedure[Sweeps]):
         **CellProcedure.may_need,
         **MAY_NEED,
         "read": "to extract, which blanks = 0 does without",
-        "gate": "where a gate is given, and for blank readings, which blanks = 0 leaves out",
+        "gate": "where a gate is given",
     }
     without_blanks: ClassVar[tuple[str, ...]] = ("1", "2", "3")
 
@@ -427,7 +427,7 @@ class IV(CellProcedure[Sweeps]):
 
     def _noise(self, plan: SweepPlan, bench: Bench, loops: int) -> PointNoise | None:
         """Return the noise of the points, by sweeps with the transistor off of a few cells; None for no blanks."""
-        if not (self.extract and self.blanks):
+        if not (self.extract and plan.screening.blanks):
             return None
         some = cells_at(self.array, *plan.cells.positions())[:BLANK_CELLS]
         volts, blanks = [bench.file.read.voltage] * -(-int(self.blanks) // len(some)), []
