@@ -39,6 +39,7 @@ QUESTIONS = {
     "pulse_width": "How long may a pulse be (s)?",
 }
 UNITS = {"bit_line": "V", "source_line": "V", "word_line": "V", "current": "A", "pulse_width": "s"}
+SLOW = 10e-3  # s: a source-measure unit's pulses take 200 us and more, whatever the chip's own take
 OPTIONAL = ("gate", "pulse", "board", "vectors", "source_line")  # may be none
 TWO_SOURCES = (
     "the generator and the unit that reads would both be at the bit line: answer y, name the array board that switches "
@@ -179,6 +180,8 @@ def _answered(path: Path, given: dict[str, str], suggested: dict[str, str], visa
                 print_warning(error)
         if name == "chip":
             bears = doctor.chip_suggests(values["chip"])
+            if answers["pulse"] == ITSELF:
+                bears["pulse_width"] = max(bears["pulse_width"], SLOW)
             suggested |= {one: f"{value:g}{UNITS[one]}" for one, value in bears.items()}
     if answers["pulse"] == ITSELF:
         values["pulse"] = values["read"]

@@ -42,5 +42,6 @@ else:
 
 __all__ = [
     "BY_HAND", "Finding", "Machine", "NewBench", "Ratings", "Verdict", "Wired", "ask_identities", "bench_text",
-    "check_on_twins", "chip_suggests", "examine", "found_instruments", "may_be_asked", "mho_version", "suggestions", "write_new",
+    "check_on_twins", "chip_suggests", "examine", "found_instruments", "may_be_asked", "mho_version", "suggestions",
+    "write_new",
 ]  # fmt: skip
