@@ -39,13 +39,12 @@ QUESTIONS = {
     "pulse_width": "How long may a pulse be (s)?",
 }
 UNITS = {"bit_line": "V", "source_line": "V", "word_line": "V", "current": "A", "pulse_width": "s"}
+SLOW = 10e-3  # s: a source-measure unit's pulses take 200 us and more, whatever the chip's own take
 OPTIONAL = ("gate", "pulse", "board", "vectors", "source_line")  # may be none
-BY_HAND = {
-    "read": "a bench reads; an instrument that addresses cells by itself is described by hand, as "
-    "docs/benches/microcontroller.md does",
-    "bias_tee": "the generator and the unit that reads would both be at the bit line: answer y, name the array board that "
-    "switches between them, or describe a switch matrix by hand, as docs/bench.md does",
-}  # fmt: skip
+TWO_SOURCES = (
+    "the generator and the unit that reads would both be at the bit line: answer y, name the array board that switches "
+    "between them, or describe a switch matrix by hand, as docs/bench.md does"
+)
 
 
 def new(
@@ -181,6 +180,8 @@ def _answered(path: Path, given: dict[str, str], suggested: dict[str, str], visa
                 print_warning(error)
         if name == "chip":
             bears = doctor.chip_suggests(values["chip"])
+            if answers["pulse"] == ITSELF:
+                bears["pulse_width"] = max(bears["pulse_width"], SLOW)
             suggested |= {one: f"{value:g}{UNITS[one]}" for one, value in bears.items()}
     if answers["pulse"] == ITSELF:
         values["pulse"] = values["read"]
@@ -212,10 +213,10 @@ def _value(name: str, text: str) -> Any:
         return quantities.parse_quantity(text, UNITS[name], _option(name))
     if name == "bias_tee":
         if not text.lower().startswith("y"):
-            raise InputError(BY_HAND[name])
+            raise InputError(TWO_SOURCES)
         return True
     if name == "read" and text == NONE:
-        raise InputError(BY_HAND[name])
+        raise InputError(f"--read is none, and a bench reads. {doctor.BY_HAND}")
     if name == "pulse" and text == ITSELF:
         return None
     if name in ("read", "gate", "pulse"):

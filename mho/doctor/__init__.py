@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mho.doctor.installation import mho_version
     from mho.doctor.machine import Machine
     from mho.doctor.new_bench import (
+        BY_HAND,
         NewBench,
         Ratings,
         Wired,
@@ -40,6 +41,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Finding", "Machine", "NewBench", "Ratings", "Verdict", "Wired", "ask_identities", "bench_text", "check_on_twins",
-    "chip_suggests", "examine", "found_instruments", "may_be_asked", "mho_version", "suggestions", "write_new",
+    "BY_HAND", "Finding", "Machine", "NewBench", "Ratings", "Verdict", "Wired", "ask_identities", "bench_text",
+    "check_on_twins", "chip_suggests", "examine", "found_instruments", "may_be_asked", "mho_version", "suggestions",
+    "write_new",
 ]  # fmt: skip

@@ -25,7 +25,7 @@ from mho.instruments.bench_file import (
     VOLTAGE_SOURCES,
     Model,
     load_bench_file,
-)  # fmt: skip
+)
 
 EDGE = 10e-9  # s, of the pulser, 10 to 90 %
 STEEPEST = 1.2 * 0.8 / EDGE  # V/s for each volt of a pulse: its edges, and a fifth more
@@ -34,6 +34,10 @@ VECTOR = (1.0, 250e3)  # V and V/s at the DAQ's outputs
 SERVING: Mapping[str, Mapping[str, Model]] = {
     "read": SOURCE_METERS, "gate": {**SOURCE_METERS, **VOLTAGE_SOURCES}, "pulse": PULSE_GENERATORS,
 }  # fmt: skip
+BY_HAND = (
+    "An instrument of your own is described by hand: docs/bench.md; one that addresses cells by itself: "
+    "docs/benches/microcontroller.md"
+)
 NAMES = {"read": "smu", "gate": "gate", "pulse": "pulser"}  # of instruments that are given none
 _WIRED = re.compile(
     r"(?:(?P<name>[A-Za-z_]\w*)\s*=\s*)?(?P<driver>[^@\s=]+?)(?::(?P<channel>\d+))?@(?P<address>\S.*)"
@@ -61,18 +65,19 @@ class Wired:
                 f"--{what} is {text!r}; write DRIVER@ADDRESS, or NAME=DRIVER:CHANNEL@ADDRESS, as in "
                 "keithley2450@GPIB0::4::INSTR"
             )
-        if match["driver"] not in SERVING[what] and ":" not in match["driver"]:
+        model = SERVING[what].get(match["driver"])
+        if model is None:
             raise InputError(
                 f"--{what} names {match['driver']!r}, and there is no such driver here; there are "
-                f"{', '.join(SERVING[what])}, and one of your own is 'module:Class'"
+                f"{', '.join(SERVING[what])}. {BY_HAND}"
             )
         if what == "pulse" and match["channel"]:
             raise InputError(
                 f"--pulse is {text!r}, with a channel: channel 1 of a generator is at the bit line, 2 at the source line "
                 "or nowhere; leave the channel out"
             )
-        channel, model = int(match["channel"] or 1), SERVING[what].get(match["driver"])
-        if model is not None and not 1 <= channel <= model.channels:
+        channel = int(match["channel"] or 1)
+        if not 1 <= channel <= model.channels:
             raise InputError(
                 f"--{what} names channel {channel} of a {match['driver']}, which has {model.channels}; name one of those"
             )
@@ -190,12 +195,8 @@ def _quoted(text: str) -> str:
     return json.dumps(text)  # a TOML string
 
 
-def _head(one: Wired, kind: str) -> str:
-    """Return the first lines of an instrument's section; `kind` is said for a driver of somebody's own."""
-    said = f"kind = {_quoted(kind)}\n" if ":" in one.driver else ""
-    return (
-        f"[instruments.{one.name}]\n{said}driver = {_quoted(one.driver)}\naddress = {_quoted(one.address)}\n"
-    )
+def _head(one: Wired) -> str:
+    return f"[instruments.{one.name}]\ndriver = {_quoted(one.driver)}\naddress = {_quoted(one.address)}\n"
 
 
 def _sources(bench: NewBench) -> str:
@@ -205,7 +206,7 @@ def _sources(bench: NewBench) -> str:
     text = "\n# Reads cells: wired to the bit line." + (
         " Another channel is at the word line.\n" if shared else "\n"
     )
-    text += _head(read, "source meter")
+    text += _head(read)
     if shared and gate is not None:
         if (read.channel, gate.channel) == (1, 2):
             text += 'channels = ["bit line", "word line"]\n'
@@ -218,7 +219,7 @@ def _sources(bench: NewBench) -> str:
         text += f"serves = {json.dumps(serves)}  # pulses only where it is said: they take 200 us and more\n"
     if gate is None or shared:
         return text
-    text += "\n# Holds the gate: wired to the word line.\n" + _head(gate, "source meter")
+    text += "\n# Holds the gate: wired to the word line.\n" + _head(gate)
     text += f'channel = {gate.channel}\nterminal = "word line"\n'
     if gate.driver in VOLTAGE_SOURCES:  # it limits by itself, and to no less than it can
         least = float(VOLTAGE_SOURCES[gate.driver].load_driver().CURRENT_LIMIT.minimum)
@@ -234,7 +235,7 @@ def _pulser(bench: NewBench) -> str:
     lines = ["bit line", "source line"] if both else ["bit line"]
     tee = "bias_tee = true  # it joins the unit that reads in one\n" if bench.bias_tee else ""
     return (
-        f"\n# Pulses cells: {done}.\n{_head(bench.pulse, 'pulse generator')}"
+        f"\n# Pulses cells: {done}.\n{_head(bench.pulse)}"
         f"channels = {json.dumps(lines)}\nedge = {EDGE:g}  # s\n{tee}"
     )
 

@@ -40,10 +40,7 @@ BENCH = NewBench(
     [
         ("keithley2450@GPIB0::4::INSTR", METER),
         ("analyser=keithley2636b@GPIB0::26::INSTR", ANALYSER),
-        (
-            "my_lab.smu:Smu:3@USB0::1::2::3::INSTR",
-            Wired("my_lab.smu:Smu", "USB0::1::2::3::INSTR", 3, "smu"),
-        ),
+        ("keithley2636b:2@GPIB0::26::INSTR", replace(GATE, name="smu")),
     ],
 )
 def test_an_instrument_is_named_by_name_driver_channel_and_address(text: str, wired: Wired) -> None:
@@ -56,9 +53,14 @@ def test_what_names_no_instrument_is_refused(text: str) -> None:
         Wired.parse(text, "gate")
 
 
-@pytest.mark.parametrize(("what", "driver"), [("read", "yokogawags210"), ("pulse", "keithley2450")])
+@pytest.mark.parametrize(
+    ("what", "driver"), [("read", "yokogawags210"), ("pulse", "keithley2450"), ("read", "my_lab.smu:Smu")]
+)
 def test_an_instrument_that_does_not_do_that_is_refused_with_those_that_do(what: str, driver: str) -> None:
-    with pytest.raises(InputError, match=rf"--{what} names '{driver}', .*there are (keith|keysight)"):
+    with pytest.raises(
+        InputError,
+        match=rf"--{what} names '{driver}', .*there are (keith|keysight).*docs/benches/microcontroller",
+    ):
         Wired.parse(f"{driver}@GPIB0::4::INSTR", what)
 
 

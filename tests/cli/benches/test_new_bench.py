@@ -143,6 +143,16 @@ def test_a_generator_beside_the_meter_without_a_board_is_asked_for_its_bias_tee(
     assert (set(bench.limits), bench.limits["bit line"].pulse_width) == ({"bit line"}, 0.01)
 
 
+def test_a_meter_that_pulses_by_itself_is_suggested_longer_pulses_than_the_chip_s(
+    shell: Shell, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lab.toml"
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n\n"))
+    code, out, err = shell("bench", "new", path, *words(pulse="read", source_line=None, pulse_width=None))
+    assert code == 0, (out, err)
+    assert load_bench_file(str(path)).bench.limits["bit line"].pulse_width == 0.01
+
+
 @pytest.mark.parametrize("agreed", [True, False])
 def test_at_a_terminal_it_asks_and_suggests_what_it_has_found(
     agreed: bool, shell: Shell, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
