@@ -187,10 +187,10 @@ def test_an_entry_is_refused_only_for_what_all_its_runs_need(monkeypatch):
 def test_the_table_of_a_bench_tells_what_runs_what_does_not_and_what_is_not_known(monkeypatch):
     take_away(monkeypatch, "gate", "invert")
     own = describe("own", type("Own", (Procedure,), {"__doc__": "Own."}))
-    entries = [entry_of(name) for name in ("read", "retention", "solve")]
-    read, retention, solve, unknown = abilities(load_bench_file("simulated").bench, [*entries, own])
+    entries = [entry_of(name) for name in ("read", "iv", "solve")]
+    read, iv, solve, unknown = abilities(load_bench_file("simulated").bench, [*entries, own])
     assert read.words == "can run"
-    assert retention.words.startswith("can run, but nothing serves `gate` for blank readings")
+    assert iv.words == "can run, but nothing serves `gate` where a gate is given"
     assert solve.words == "cannot run: nothing serves `gate` or `invert`"
     assert not unknown.declared
     assert unknown.words == "does not say what it needs"
