@@ -94,8 +94,8 @@ def import_named(name: str, noun: str, base: type[Any] = object) -> Any:
 def found_beside(name: str) -> str:
     """Return ``path/file.py:Class`` with the absolute path of the file, sought in the folders of `modules_beside`."""
     place, _, attribute = name.rpartition(":")
-    there = (Path(folder) / place for folder in dict.fromkeys([*_beside, os.getcwd()]))
-    return f"{next((path for path in there if path.is_file()), Path(place)).resolve()}:{attribute}"
+    there = [Path(folder) / place for folder in dict.fromkeys([*_beside, os.getcwd()])]
+    return f"{next((path for path in there if path.is_file()), there[0]).resolve()}:{attribute}"
 
 
 def source_of(kind: type[Any]) -> str:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path as FilePath
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
 
 from mho.array_types import Floats
-from mho.errors import BenchError, InstrumentError
+from mho.errors import BenchError, InstrumentError, MhoError
 from mho.instruments.limits import SOURCE_EDGE
 from mho.instruments.roles import Cell, Mode, Path, Reading
 
+BEYOND = 2.0  # times the current limit, from which a current counts as an answer in another unit
 MANY = 1 << 20  # lines of a tester that does not say how many it drives and reads
 
 
@@ -28,12 +31,15 @@ class TesterMeter:
 
     def __init__(self, tester: Any, wait: Callable[[float], None]) -> None:
         self._tester, self._wait = tester, wait
+        self._limit = math.inf  # A, as configured
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
         """Hand on the settings of reads to a tester that takes them."""
         # One that survives the loss of its connection has every method, whatever its driver has.
         if hasattr(getattr(self._tester, "_instrument", self._tester), "configure"):
-            self._tester.configure(current_limit=current_limit, current_range=current_range, nplc=nplc)
+            settings = {"current_limit": current_limit, "current_range": current_range, "nplc": nplc}
+            _ask(self._tester, "configure", **settings)
+        self._limit = current_limit
 
     def enable(self) -> None:
         """Do nothing: a tester is at 0 V between its operations."""
@@ -43,22 +49,38 @@ class TesterMeter:
 
     def read(self, voltage: float) -> Reading:
         """Return one reading at `voltage` (V); `InstrumentError` for what is none."""
-        return _reading(self._tester, "read", self._tester.read(voltage), voltage)
+        return self._reading("read", _ask(self._tester, "read", voltage), voltage)
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Return a reading for each of `voltages` (V); `InstrumentError` for what are none."""
         if not hasattr(self._tester, "sweep"):
             return [self._read_after(delay, volts) for volts in voltages]
-        answers = self._tester.sweep(voltages, delay)
+        answers = _ask(self._tester, "sweep", voltages, delay)
         if not isinstance(answers, Sequence) or len(answers) != len(voltages):
             raise _nonsense(self._tester, "sweep", answers, f"{len(voltages)} readings")
-        return [
-            _reading(self._tester, "sweep", one, volts) for one, volts in zip(answers, voltages, strict=True)
-        ]
+        return [self._reading("sweep", one, volts) for one, volts in zip(answers, voltages, strict=True)]
 
     def _read_after(self, delay: float, volts: float) -> Reading:
         self._wait(delay)
         return self.read(volts)
+
+    def _reading(self, method: str, answer: Any, volts: float) -> Reading:
+        """Return a reading from what a tester answers: a Reading, or the current alone (A); infinite beyond its range."""
+        try:
+            voltage, current, tripped = answer if isinstance(answer, tuple) else (volts, answer, False)
+            reading = Reading(float(voltage), float(current), bool(tripped))
+        except (TypeError, ValueError):
+            raise _nonsense(self._tester, method, answer, "a Reading, or a current in A") from None
+        if not math.isfinite(reading.voltage) or math.isnan(reading.current):
+            raise _nonsense(self._tester, method, answer, "a reading in V and A")
+        if BEYOND * self._limit < abs(reading.current) < math.inf:
+            raise _nonsense(
+                self._tester,
+                method,
+                answer,
+                f"a current within its limit of {self._limit:g} A: does it answer in A?",
+            )
+        return reading
 
 
 class TesterGate:
@@ -72,11 +94,11 @@ class TesterGate:
 
     def enable(self) -> None:
         """Hold the word line at 0 V: it must not float."""
-        self._tester.gate(0.0)
+        _ask(self._tester, "gate", 0.0)
 
     def hold(self, voltage: float) -> None:
         """Hold the word line at `voltage` (V)."""
-        self._tester.gate(voltage)
+        _ask(self._tester, "gate", voltage)
 
 
 class TesterPulser:
@@ -100,7 +122,7 @@ class TesterPulser:
 
     def fire(self, channel: int, count: int = 1) -> None:
         """Apply `count` pulses."""
-        self._tester.pulse(self._volts, self._width, count)
+        _ask(self._tester, "pulse", self._volts, self._width, count)
 
 
 class TesterBoard:
@@ -123,12 +145,12 @@ class TesterBoard:
 
     def select(self, cell: Cell) -> None:
         """Address one cell."""
-        self._tester.select(cell)
+        _ask(self._tester, "select", cell)
 
     def route(self, path: Path) -> None:
         """Connect the cell to a source, where the tester has a method for it."""
         if self._routes:
-            self._tester.route(path)
+            _ask(self._tester, "route", path)
 
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
         """Take the lines of the next products."""
@@ -162,7 +184,7 @@ class TesterVectors:
         period = getattr(self._tester, "sample_period", None)
         if period is None:
             raise BenchError(
-                f"{type(self._tester).__name__} does not say its `sample_period` (s), against which the slew of vectors is "
+                f"{_name(self._tester)} does not say its `sample_period` (s), against which the slew of vectors is "
                 "checked: give it the attribute, or take `slew` out of [limits.vector]"
             )
         return float(period)
@@ -171,7 +193,7 @@ class TesterVectors:
         """Return the currents (samples, columns), A, for `volts` (samples, rows); `InstrumentError` for what are none."""
         assert self._board.block is not None  # the bench connects a block first
         array, rows, columns = self._board.block
-        answers = self._tester.multiply(array, rows, columns, volts)
+        answers = _ask(self._tester, "multiply", array, rows, columns, volts)
         wanted = (len(volts), len(columns))
         try:
             currents = np.asarray(answers, np.float64)
@@ -182,21 +204,27 @@ class TesterVectors:
         return currents
 
 
-def _reading(tester: Any, method: str, answer: Any, volts: float) -> Reading:
-    """Return a reading from what a tester answers: a Reading, or the current alone (A)."""
+def _ask(tester: Any, method: str, *arguments: Any, **settings: Any) -> Any:
+    """Call a method of a user's own class; what it raises of its own is an `InstrumentError` that names it."""
     try:
-        voltage, current, tripped = answer if isinstance(answer, tuple) else (volts, answer, False)
-        reading = Reading(float(voltage), float(current), bool(tripped))
-    except (TypeError, ValueError):
-        raise _nonsense(tester, method, answer, "a Reading, or a current in A") from None
-    if not math.isfinite(reading.voltage):
-        raise _nonsense(tester, method, answer, "a reading at a voltage")
-    return reading
+        return getattr(tester, method)(*arguments, **settings)
+    except MhoError:
+        raise
+    except Exception as error:  # of a driver of one's own: anything
+        place = extract_tb(error.__traceback__)[-1]
+        raise InstrumentError(
+            f"{_name(tester)}.{method} failed: {type(error).__name__}: {error} ({FilePath(place.filename).name}, line "
+            f"{place.lineno}); correct the driver"
+        ) from error
+
+
+def _name(tester: Any) -> str:
+    return type(getattr(tester, "_instrument", tester)).__name__
 
 
 def _nonsense(tester: Any, method: str, answer: Any, wanted: str) -> InstrumentError:
     text = repr(answer)
     return InstrumentError(
-        f"{type(tester).__name__}.{method} answered {text if len(text) <= 60 else text[:57] + '...'}, not {wanted}: "
+        f"{_name(tester)}.{method} answered {text if len(text) <= 60 else text[:57] + '...'}, not {wanted}: "
         "nothing of it is kept; correct the driver"
     )

@@ -9,16 +9,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
-from mho.instruments.bench_file.entries import Instruments, Positive
+from mho.instruments.bench_file.entries import Amperes, Instruments, Positive, Seconds, Volts
 from mho.instruments.bench_file.operations import Operation
 from mho.instruments.bench_file.switch_paths import CellWiring
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.own_code import modules_beside, names_file
+from mho.quantity_text import in_unit
 from mho.toml import StrictModel, load_toml, parse_toml
 
 CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
@@ -29,11 +30,11 @@ LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
 class ReadSettings(StrictModel):
     """How a cell is read: volts on the bit line, volts on the word line, NPLC, current limit and range (A)."""
 
-    voltage: Positive = 0.2
-    gate: Positive = 2.5
+    voltage: Volts = 0.2
+    gate: Volts = 2.5
     nplc: Positive = 0.01
-    current_limit: Positive = 1e-4
-    current_range: Positive = 1e-4
+    current_limit: Amperes = 1e-4
+    current_range: Amperes = 1e-4
 
 
 class CheckSettings(StrictModel):
@@ -42,7 +43,8 @@ class CheckSettings(StrictModel):
     Without `cell` it lies across the terminals of the source-measure unit, and no switch moves.
     """
 
-    resistor: Annotated[float, Field(ge=20e3, le=100e6)]  # for less, 100 mV drive too much current
+    # For less, 100 mV drive too much current
+    resistor: Annotated[float, BeforeValidator(in_unit("ohm")), Field(ge=20e3, le=100e6)]
     cell: tuple[str, Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.03
 
@@ -50,10 +52,10 @@ class CheckSettings(StrictModel):
 class LimitEntry(StrictModel):
     """Limits of one terminal; `insist` confirms an implausible one (see `plausibility`)."""
 
-    voltage: Positive
-    current: Positive | None = None
-    pulse_width: Positive | None = None
-    slew: Positive | None = None
+    voltage: Volts
+    current: Amperes | None = None
+    pulse_width: Seconds | None = None
+    slew: Annotated[float, BeforeValidator(in_unit("V/s")), Field(gt=0, allow_inf_nan=False)] | None = None
     insist: bool = False
 
 

@@ -66,6 +66,7 @@ from mho.instruments.roles import (
     VoltageSource,
     WordLine,
 )
+from mho.quantity_text import in_unit
 from mho.toml import StrictModel
 
 HERE = "localhost"
@@ -185,7 +186,11 @@ def daq_devices(channels: str) -> set[str]:
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Kelvin = Annotated[float, Field(ge=1, le=1000)]
+Kelvin = Annotated[float, BeforeValidator(in_unit("K")), Field(ge=1, le=1000)]
+Volts = Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, allow_inf_nan=False)]
+Amperes = Annotated[float, BeforeValidator(in_unit("A")), Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(in_unit("s")), Field(gt=0, allow_inf_nan=False)]
+SECONDS = BeforeValidator(in_unit("s"))
 Terminal = Literal["bit line", "source line", "word line"]
 
 
@@ -193,7 +198,7 @@ class Reconnect(StrictModel):
     """Number of tries to reopen a lost connection, and the wait before each (s)."""
 
     tries: Annotated[int, Field(ge=1, le=100)]
-    wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
+    wait: Annotated[float, SECONDS, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
 
 
 class Entry(StrictModel):
@@ -299,7 +304,7 @@ class SourceEntry(Entry):
     channel: int = 1
     terminal: Terminal | None = None
     channels: Channels = {}
-    current_limit: Positive | None = None
+    current_limit: Amperes | None = None
 
     @classmethod
     def _known(cls, kind: str) -> tuple[Mapping[str, Model] | None, type]:
@@ -366,7 +371,7 @@ class PulserEntry(Entry):
 
     address: str
     channels: Channels
-    edge: Positive = 10e-9
+    edge: Seconds = 10e-9
     bias_tee: bool = False
 
 
@@ -386,7 +391,7 @@ class DaqEntry(Entry):
     inputs: str = ""
     rate: Positive = 100e3
     nplc: Annotated[float, Field(ge=5e-4, le=12)] = 0.1
-    full_scale: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    full_scale: Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, le=1000)] = 10.0
     products: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -494,8 +499,8 @@ class ChuckEntry(Entry):
     highest: Kelvin
     ramp: Annotated[float, Field(ge=0.1, le=100)] = 10.0
     tolerance: Annotated[float, Field(gt=0, le=20)] = 0.5
-    dwell: Annotated[float, Field(ge=0, le=1e5)] = 60.0
-    longest: Annotated[float, Field(gt=0, le=1e6)] = 7200.0
+    dwell: Annotated[float, SECONDS, Field(ge=0, le=1e5)] = 60.0
+    longest: Annotated[float, SECONDS, Field(gt=0, le=1e6)] = 7200.0
 
     @model_validator(mode="after")
     def _its_limits_agree(self) -> Self:
@@ -538,7 +543,7 @@ class BoardEntry(Entry):
     can = ("select",)
     driver: Literal["array_board"]
     address: str
-    watchdog: Annotated[float, Field(ge=0.1, le=3600)] | None = None
+    watchdog: Annotated[float, SECONDS, Field(ge=0.1, le=3600)] | None = None
 
 
 OF_TESTERS: Mapping[Operation, type] = {
@@ -597,7 +602,7 @@ class BesideEntry(Entry):
 
     address: str = ""
     readings: dict[str, str] = {}
-    every: Annotated[float, Field(ge=0.1, le=1e6, allow_inf_nan=False)] = 10.0
+    every: Annotated[float, SECONDS, Field(ge=0.1, le=1e6, allow_inf_nan=False)] = 10.0
 
     @field_validator("readings", mode="before")
     @classmethod
@@ -701,8 +706,8 @@ AnyEntry = Annotated[
     Discriminator(
         _tag,
         custom_error_type="kind_not_said",
-        custom_error_message="what this instrument is, is not said: give `driver` one of mho's, or `kind` one of "
-        + ", ".join(f"'{name}'" for kind in KINDS for name in kinds_of(kind)),
+        custom_error_message="what this instrument is, is not said: give `driver` one of mho's, `serves` what it does, "
+        "or `kind` one of " + ", ".join(f"'{name}'" for kind in KINDS for name in kinds_of(kind)),
     ),
 ]
 

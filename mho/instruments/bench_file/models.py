@@ -108,19 +108,19 @@ def check_driver(models: Mapping[str, Model], role: type, name: str) -> str:
 def check_twin(name: str) -> str:
     """Return `name` when it is ``module:Class`` of a simulated instrument; raises `ValueError`."""
     name = found_beside(name) if names_file(name) else name
-    _check_class(name, load_class(name), Device, "simulated instrument")
+    _check_class(name, load_class(name, "twin"), Device, "simulated instrument")
     AGREED.add(name)
     return name
 
 
-def load_class(path: str) -> Any:
+def load_class(path: str, noun: str = "driver") -> Any:
     """Import what ``module:Class`` or ``path/file.py:Class`` names.
 
     `ValueError` when there is no such module or class, or its module cannot be imported; with the reason.
     """
     if names_file(path):
         try:
-            own = import_named(path, "driver")
+            own = import_named(path, noun)
         except MhoError as error:
             raise ValueError(str(error)) from None
         if not isinstance(own, type):
@@ -192,9 +192,9 @@ def _takes(kind: type, name: str, declared: Callable[..., Any]) -> bool:
         return False
     parameters = [one for one in inspect.signature(declared).parameters.values() if one.name != "self"]
     by_name = {one.name: None for one in parameters if one.kind is one.KEYWORD_ONLY}
-    needed = [one for one in parameters if one.name not in by_name and one.default is one.empty]
+    by_place = [one for one in parameters if one.name not in by_name]
     try:
-        inspect.signature(method).bind(None, *(None for _ in needed), **by_name)
+        inspect.signature(method).bind(None, *by_place, **by_name)
     except (TypeError, ValueError):
         return not inspect.isfunction(method)  # of one that is none of Python's own, nothing is known
     return True

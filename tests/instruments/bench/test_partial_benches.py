@@ -151,7 +151,9 @@ def test_products_from_reads_are_the_conductances_that_were_read(tmp_path):
     ("method", "answer", "says"),
     [
         ("read", "nonsense", "Microcontroller.read answered 'nonsense', not a Reading"),
-        ("read", (np.nan, 1e-6, False), "not a reading at a voltage"),
+        ("read", (np.nan, 1e-6, False), "not a reading in V and A"),
+        ("read", np.nan, "answered nan, not a reading in V and A"),
+        ("read", 5.0, "answered 5.0, not a current within its limit of 0.0001 A: does it answer in A?"),
         ("read", (1.0,), "not a Reading"),
         ("multiply", [[1.0]], r"not finite currents of the shape \(2, 1\), in A"),
         ("multiply", "high", r"answered 'high', not currents"),
@@ -196,6 +198,45 @@ def test_a_list_of_reads_needs_no_sweep():
             bench.sweep(CELL, [0.1])
 
 
+def test_what_a_driver_of_ones_own_raises_is_told_with_its_place(monkeypatch):
+    def broken(self, voltage, width, count=1):
+        return float("banana")
+
+    with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
+        monkeypatch.setattr(type(bench.instruments.tester), "pulse", broken)
+        says = r"Microcontroller\.pulse failed: ValueError: .*'banana' \(test_partial_benches\.py, line "
+        with pytest.raises(InstrumentError, match=says):
+            bench.pulse(CELL, Pulse("set", 1.0, 1e-4, gate=1.0))
+    assert bench.laboratory.live() == ()
+
+
+def test_beyond_the_range_of_a_tester_is_no_number_but_a_result(monkeypatch):
+    with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
+        monkeypatch.setattr(type(bench.instruments.tester), "read", lambda self, volts: np.inf)
+        with pytest.raises(BenchError, match="overflowed the measurement range"):
+            bench.read(CELL)
+
+
+def test_numbers_of_a_bench_file_may_have_units(tmp_path):
+    path = described(
+        tmp_path, "two-channels", ("voltage = 4.6 ", 'voltage = "4600 mV" '),
+        ("pulse_width = 10e-3", 'pulse_width = "10ms"'), ("slew = 100e3 ", 'slew = "0.1 MV/s" '),
+        ("current_range = 1e-4", 'current_range = "100 uA"'),
+    )  # fmt: skip
+    changed, plain = load_bench_file(path).bench, load_bench_file(str(BENCHES / "two-channels.toml")).bench
+    assert changed == plain
+    for wrong, says in (
+        ('"4.6 A"', "'4.6 A' is no number in V"),
+        ('"high"', "write it as 0.5 or as '500 mV'"),
+    ):
+        text = (tmp_path / "lab.toml").read_text("utf-8").replace('"4600 mV"', wrong)
+        (tmp_path / "wrong.toml").write_text(text, "utf-8")
+        with pytest.raises(BenchError) as refused:
+            load_bench_file(str(tmp_path / "wrong.toml"))
+        assert says in str(refused.value)
+        assert "limits.bit line.voltage (line " in str(refused.value)
+
+
 def test_a_tester_may_answer_the_current_alone(monkeypatch):
     with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
         monkeypatch.setattr(type(bench.instruments.tester), "read", lambda self, volts: 1e-6)
@@ -216,7 +257,8 @@ def test_a_tester_may_answer_the_current_alone(monkeypatch):
         ("two-channels", [('channels = ["bit line", "word line"] ', "# ")],
          "say which terminal it is wired to"),
         ("two-channels", [('driver = "keithley2636b"', 'driver = "keithley2637"'), ("serves", "# ")],
-         "what this instrument is, is not said: give `driver` one of mho's, or `kind` one of 'source meter', "),
+         "what this instrument is, is not said: give `driver` one of mho's, `serves` what it does, or "
+         "`kind` one of 'source meter', "),
         ("two-channels", [('driver = "keithley2636b"', 'driver = "keithley2637"')],
          "no such driver here; there are keithley24"),
         ("two-channels", [('"pulse", "gate"]', '"pulse", "gate"]\nserve = 1')], "unknown key; did you mean 'serves'?"),
@@ -254,9 +296,7 @@ def test_a_class_that_lacks_an_operation_is_told_what_it_lacks_and_a_method_of_t
     path = described(tmp_path, "microcontroller")
     driver = tmp_path / "microcontroller.py"
     text = driver.read_text("utf-8")
-    driver.write_text(
-        text.replace("def pulse(self, voltage: float, width: float, count: int = 1)", "def pulse(self)")
-    )
+    driver.write_text(text.replace("width: float, count: int = 1)", "width: float)"))
     assert "`serves` names `pulse`, and " in refusal(path)
     assert refusal(path).endswith("cannot: give it pulse(voltage, width, count)")
     driver.write_text(text.replace("def make_safe", "def make_it_safe"))

@@ -53,7 +53,7 @@ def test_the_packaged_bench_is_complete():
         ("pulse_width = ", "puls_width = ",
          "limits.bit line.puls_width (line {}): unknown key; did you mean 'pulse_width'?"),
         ("voltage = 0.2", "voltage = -0.2", "read.voltage (line {}): Input should be greater than 0, not -0.2"),
-        ("voltage = 0.2", 'voltage = "high"', "read.voltage (line {}): Input should be a valid number"),
+        ("voltage = 0.2", 'voltage = "high"', "read.voltage (line {}): 'high' is no number in V; write it as 0.5 or as '500 mV'"),
         ("voltage = 0.2", "voltage = inf", "read.voltage (line {}): "),
         ('driver = "ni_daq"', 'driver = "ni"',
          "instruments.daq.driver (line {}): Input should be 'ni_daq', 'keithleydaq6510' or 'array_board', not 'ni'"),
