@@ -183,7 +183,7 @@ def test_a_pulse_generator_of_one_s_own(folder: Path):
         ("keithley2450", "simulated_keithley2400:SimulatedKeithley2400",
          " (line {}): driver keithley2450 has its own twin: leave `twin` out"),
         ("keithley2400:Keithley2400", "keithley2400:Keithley2400",
-         "twin (line {}): keithley2400:Keithley2400 is no simulated instrument: give it write(data, end), read(), status_byte(), "),
+         "twin (line {}): keithley2400:Keithley2400 is no simulated instrument: give it write(data, end), read(), "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_an_instrument_is_refused(folder: Path, driver: str, twin: str, answer: str):
