@@ -1,11 +1,11 @@
-"""TOML text in, a checked pydantic model out; an error names the file, the key and the line. And values as TOML."""
+"""TOML text in, a checked pydantic model out; an error names the file, the key and the line. And values with units."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,6 +20,11 @@ DEEPEST = 50
 _MARKS = re.compile(
     r'''"""(?:[^\\]|\\.)*?"""|'{3}.*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[][{}]''', re.DOTALL
 )
+
+PREFIXES = {
+    "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9,
+}  # fmt: skip
+_QUANTITY = re.compile(r"\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>\S*)\s*")
 
 
 class StrictModel(BaseModel):
@@ -59,6 +64,26 @@ def toml_value(value: object) -> str:
             return f"[{', '.join(map(toml_value, value))}]"
     # JSON's texts are TOML's basic strings but for U+007F, which no file of TOML holds as it is
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def in_unit(unit: str) -> Callable[[Any], Any]:
+    """Return a function that turns a text into a number in `unit`, which may stand behind it with any SI prefix.
+
+    What is no text it returns as it is. It raises `ValueError` for another text, or another unit.
+    """
+
+    def number(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = _QUANTITY.fullmatch(value)
+        prefix = None if match is None else match["unit"].removesuffix(unit)
+        if match is None or prefix not in PREFIXES or match["unit"] not in ("", f"{prefix}{unit}"):
+            raise ValueError(f"{value!r} is no number in {unit}; write it as 0.5 or as '500 m{unit}'")
+        power = PREFIXES[prefix] if match["unit"] else 0
+        mantissa, _, exponent = match["number"].lower().partition("e")
+        return float(f"{mantissa}e{int(exponent or 0) + power}")  # as it would be read when written so
+
+    return number
 
 
 def _brackets(text: str) -> int:

@@ -21,7 +21,7 @@ def print_abilities(
     bench: bench_file.BenchFile, entries: Sequence[manifest.ProcedureEntry], console: Console
 ) -> None:
     """Print what serves each operation of a bench, and whether each procedure can run there."""
-    offered = needs.offered_operations(bench)
+    offered = bench.operations()
     table = plain_table("operation", "served by", "")
     for operation, does in bench_file.OPERATIONS.items():
         served = Text(offered[operation]) if operation in offered else Text("nothing", STYLES["note"])

@@ -7,34 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mho.errors import BenchError
-from mho.instruments.bench_file import OPERATIONS, BenchFile, Operation, check_operations, missing_operations
+from mho.instruments.bench_file import BenchFile, Operation, check_operations, missing_operations
 
 if TYPE_CHECKING:  # where a procedure is only named, its class is not imported
     from mho.procedures.base import Procedure
     from mho.procedures.manifest import ProcedureEntry
-
-
-class _Offer:
-    """What a bench offers; a simulated chip without a chuck is at any temperature at once."""
-
-    def __init__(self, bench: BenchFile) -> None:
-        self.name, self._bench = bench.name, bench
-
-    def operations(self) -> dict[Operation, str]:
-        offered = dict(self._bench.operations())
-        if self._bench.simulation is not None:
-            offered.setdefault("temperature", "the simulated chip")
-        return {one: offered[one] for one in OPERATIONS if one in offered}
-
-
-def offered_operations(bench: BenchFile) -> dict[Operation, str]:
-    """Return what serves each operation that a bench offers, in the order of `OPERATIONS`."""
-    return _Offer(bench).operations()
-
-
-def offers_all(bench: BenchFile) -> bool:
-    """Return whether a bench offers every operation that there is."""
-    return not missing_operations(_Offer(bench), OPERATIONS)
 
 
 def check_needs(procedure: Procedure, bench: BenchFile) -> None:
@@ -47,17 +24,19 @@ def check_needs(procedure: Procedure, bench: BenchFile) -> None:
     InputError
         For parameters of which the procedure cannot tell what they ask for.
     """
-    if not offers_all(bench):  # else there is no need to ask, for which some read their input files
+    if not bench.offers_everything:  # else there is no need to ask, for which some read their input files
         kind = type(procedure)
-        _check(_Offer(bench), procedure.needed(), kind.may_need, kind.__name__)
+        _check(bench, procedure.needed(), kind.may_need, kind.__name__)
 
 
 def check_entry(entry: ProcedureEntry, bench: BenchFile) -> None:
     """Raise `BenchError` as `check_needs`, for a procedure that no run on this bench can carry out, however it is set."""
-    _check(_Offer(bench), entry.needs, entry.may_need, entry.name)
+    _check(bench, entry.needs, entry.may_need, entry.name)
 
 
-def _check(offer: _Offer, needs: Iterable[Operation], may_need: Mapping[Operation, str], what: str) -> None:
+def _check(
+    offer: BenchFile, needs: Iterable[Operation], may_need: Mapping[Operation, str], what: str
+) -> None:
     lacking = missing_operations(offer, needs)
     try:
         check_operations(offer, lacking, what)
@@ -89,7 +68,7 @@ class Ability:
 
 def abilities(bench: BenchFile, entries: Iterable[ProcedureEntry]) -> list[Ability]:
     """Return what each procedure can do on a bench; nothing is opened or imported."""
-    offer = _Offer(bench)
+    offer = bench
     return [
         Ability(
             one.name,

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -350,7 +350,8 @@ def carry_out(
     check = partial(check_needs, procedure)
     with _stopping_on_signals(control), opener(Opening(seed, observers, control, check)) as opened:
         bench = opened.bench
-        check(bench.file)
+        if not bench.file.offers_everything:
+            check(bench.file)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
         if not opened.goes_on:
@@ -374,14 +375,16 @@ def carry_out(
                         _making_safe(bench, writer, stream, outcome),
                         control.governing(bench, stream),
                         _reporting_losses(bench, stream),
-                        readings_taken(bench, stream),
+                        readings_taken(bench, stream) if bench.file.instruments.beside else nullcontext(),
                     ):
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started}
                     took |= ({"run_file": str(path)} if kept else {}) | results.losses(bench.damage)
                     stored = results.stored_result(result)
                     stream.set_result(stored.values | took, stored.units | {"wall_seconds": "s"})
-                    lengths = own_lengths(writer.lengths(), bench)
+                    lengths = writer.lengths()
+                    if bench.file.instruments.beside:
+                        lengths = own_lengths(lengths, bench)
                     conclusion = conclusion_of(procedure, plan, result, stored, lengths)
             finally:
                 _end(path, writer, stream, bench, outcome, conclusion)
@@ -450,8 +453,10 @@ def _written(
 
     header, layout = (
         _header(procedure, plan, bench, seed, notes),
-        with_readings(procedure.layout(plan), bench),
+        procedure.layout(plan),
     )
+    if bench.file.instruments.beside:
+        layout = with_readings(layout, bench)
     return RunWriter.create_new(type(procedure).__name__.lower(), output, header, layout)
 
 

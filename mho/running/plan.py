@@ -35,7 +35,7 @@ from mho.own_code import names_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
 from mho.procedures.named_code import CODE
-from mho.procedures.needs import check_needs, offers_all
+from mho.procedures.needs import check_needs
 from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000
@@ -208,7 +208,7 @@ def _lacking_bench(name: str) -> BenchFile | None:
         bench = load_bench_file(name).bench
     except MhoError:
         return None
-    return None if offers_all(bench) else bench
+    return None if bench.offers_everything else bench
 
 
 def _numbers(runs: Sequence[PlannedRun]) -> str:

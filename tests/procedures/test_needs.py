@@ -18,7 +18,7 @@ from mho.instruments.bench_file import OPERATIONS, load_bench_file
 from mho.procedures import IV, Form, MapArray, Procedure, Program, Read, Retention, Solve
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.manifest import describe, entry_of, known_entries
-from mho.procedures.needs import abilities, check_entry, check_needs, offered_operations
+from mho.procedures.needs import abilities, check_entry, check_needs
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +141,8 @@ def test_a_single_cell_needs_no_selection(monkeypatch):
 
 def test_a_simulated_chip_without_a_chuck_is_at_any_temperature_and_a_real_one_is_not(tmp_path):
     hot = Retention(temperature=398.15)
-    assert offered_operations(load_bench_file("simulated").bench)["temperature"] == "the simulated chip"
-    assert offered_operations(load_bench_file("heated").bench)["temperature"] == "chuck"
+    assert load_bench_file("simulated").bench.operations()["temperature"] == "the simulated chip"
+    assert load_bench_file("heated").bench.operations()["temperature"] == "chuck"
     check_needs(hot, load_bench_file("simulated").bench)
     lab = load_bench_file(without_chuck(tmp_path)).bench
     check_needs(Retention(), lab)

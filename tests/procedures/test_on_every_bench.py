@@ -16,7 +16,7 @@ from mho.errors import BenchError, InputError
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.opening.opening import open_rehearsal
 from mho.procedures.manifest import known_entries
-from mho.procedures.needs import abilities, check_needs, offered_operations
+from mho.procedures.needs import abilities, check_needs
 
 BENCHES = {
     path.stem: path for path in sorted((ROOT / "docs/benches").glob("*.toml"))
@@ -60,7 +60,7 @@ def test_what_the_operations_of_a_bench_allow_runs_and_leaves_it_safe(bench):
     able = {one.procedure: not one.missing for one in abilities(source.bench, known_entries().values())}
     for name in PROCEDURES:
         procedure = fitted(name, chip)
-        if set(procedure.needed()) - set(offered_operations(source.bench)):
+        if set(procedure.needed()) - set(source.bench.operations()):
             with pytest.raises(BenchError, match="nothing there serves `"):
                 check_needs(procedure, source.bench)
             continue

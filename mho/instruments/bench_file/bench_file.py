@@ -15,12 +15,11 @@ from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Amperes, Instruments, Positive, Seconds, Volts
-from mho.instruments.bench_file.operations import Operation
+from mho.instruments.bench_file.operations import OPERATIONS, Operation
 from mho.instruments.bench_file.switch_paths import CellWiring
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.own_code import modules_beside, names_file
-from mho.quantity_text import in_unit
-from mho.toml import StrictModel, load_toml, parse_toml
+from mho.toml import StrictModel, in_unit, load_toml, parse_toml
 
 CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
 Capacitance = Annotated[float, Field(ge=0.0, le=1e-9)]  # F; beyond, picofarads were meant
@@ -203,8 +202,16 @@ class BenchFile(StrictModel):
         return math.inf if most is None or most.current is None else most.current
 
     def operations(self) -> dict[Operation, str]:
-        """Return which instrument serves each operation that the bench offers, by its name in the file."""
-        return self.instruments.operations()
+        """Return what serves each operation that the bench offers; a simulated chip is at any temperature at once."""
+        offered = self.instruments.operations()
+        if self.simulation is not None:
+            offered.setdefault("temperature", "the simulated chip")
+        return offered
+
+    @property
+    def offers_everything(self) -> bool:
+        """Whether the bench offers every operation that there is."""
+        return len(self.operations()) == len(OPERATIONS)
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against.

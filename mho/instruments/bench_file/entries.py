@@ -66,8 +66,7 @@ from mho.instruments.roles import (
     VoltageSource,
     WordLine,
 )
-from mho.quantity_text import in_unit
-from mho.toml import StrictModel
+from mho.toml import StrictModel, in_unit
 
 HERE = "localhost"
 LONGEST_UNIT = 40  # characters

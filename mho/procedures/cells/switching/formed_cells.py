@@ -21,7 +21,6 @@ from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.cells.cell_visits import CellReads, CellSurvey, VisitedCells, cells_at
 from mho.procedures.cells.detection_limit import Blank, blanks_parameter, read_blanks
 from mho.procedures.cells.switching.form import Form, FormPlan, pulse_table, ramped
-from mho.procedures.needs import offered_operations
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
 from mho.procedures.stream import Stream
 from mho.runs import Table
@@ -173,7 +172,7 @@ class ScreeningPlan:
 
         Raises `LimitError`: the bench does not allow the pulses that form cells.
         """
-        able = bench.simulated is not None and {*Form.needs} <= {*offered_operations(bench.file)}
+        able = bench.simulated is not None and {*Form.needs} <= {*bench.file.operations()}
         forms = procedure.forming == YES or (procedure.forming == AUTO and able)
         form = Form(array=procedure.array)
         plan = form.prepare((cells, form.check()[1]), bench, np.random.default_rng(0)) if forms else None
