@@ -44,7 +44,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
-from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
+from mho.instruments.simulated.keithley2636b import instrument as simulated_2600b
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510, SimulatedKeithleyDMM6500
 from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
@@ -258,12 +258,15 @@ MODELS = {
     "2400": Model(
         keithley2400.Keithley2400, lambda *a: SimulatedKeithley2400(*a, PORTS[1]), ready=configured
     ),
-    "2636B": Model(
-        keithley2636b.Keithley2636B,
-        lambda *a: SimulatedKeithley2636B(*a, PORTS),
-        lambda it: it.channel(1),
-        configured,
-    ),
+    **{
+        name: Model(
+            getattr(keithley2636b, f"Keithley{name}"),
+            lambda *a, name=name: getattr(simulated_2600b, f"SimulatedKeithley{name}")(*a, PORTS),
+            lambda it: it.channel(1),
+            configured,
+        )
+        for name in ("2636B", "2602B", "2612B")
+    },
     "B2912A": Model(
         keysightb2912a.KeysightB2912A,
         lambda *a: SimulatedKeysightB2912A(*a, PORTS),
@@ -461,12 +464,15 @@ CONTROLLER = {
 METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "2450": source_meter(keithley2450, protect=PROTECT),
     "2400": source_meter(keithley2400, protect=PROTECT),
-    "2636B": source_meter(
-        keithley2636b.Keithley2636BChannel,
-        read_list=({"voltages": [0.1]}, {"voltages": LEVELS}),
-        pulse=PULSE,
-        protect=PROTECT,
-    ),
+    **{
+        name: source_meter(
+            getattr(keithley2636b, f"Keithley{name}Channel"),
+            read_list=({"voltages": [0.1]}, {"voltages": LEVELS}),
+            pulse=PULSE,
+            protect=PROTECT,
+        )
+        for name in ("2636B", "2602B", "2612B")
+    },
     "B2912A": source_meter(
         keysightb2912a,
         pulse=PULSE,
