@@ -54,7 +54,7 @@ def look_at_reading(bench: BenchFile) -> InspectionResult:
     """Check that the bench file's read settings are within its own limits; raises `LimitError`."""
     read = bench.read
     check_reading(bench.terminal_limits(), bench)
-    gate = "" if bench.instruments.gate is None else f"word line {read.gate:g} V, "
+    gate = "" if not bench.instruments.serves("gate") else f"word line {read.gate:g} V, "
     return _ok(f"{read.voltage:g} V, {gate}at most {read.current_limit:g} A: within limits")
 
 
@@ -128,7 +128,10 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
 
 
 def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
-    channels = [instrument] if role in ("smu", "gate", "chuck") else []
+    if role == "tester" and not hasattr(instrument, "output_enabled"):
+        advice = "give its driver the property `output_enabled`: else it is not believed when it says that it is safe"
+        return _note("cannot be asked", advice)
+    channels = [instrument] if role in ("smu", "gate", "tester", "chuck") else []
     if role == "pulser" and bench.instruments.pulser is not None:
         channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
     if not channels:

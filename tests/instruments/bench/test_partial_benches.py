@@ -12,6 +12,7 @@ from repository import ROOT
 import mho
 from mho.errors import BenchError, InstrumentError, LimitError
 from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.checks import check_bench
 from mho.instruments.opening.opening import open_rehearsal
 from mho.instruments.roles import Cell, Pulse, Reading
 from mho.instruments.simulated.faults import Fault
@@ -186,6 +187,21 @@ def test_a_word_line_is_held_at_0_v_before_a_transistor_that_is_off_is_read():
     with rehearsed(str(BENCHES / "microcontroller.toml")) as bench:
         assert abs(bench.measure(CELL, gate=0.0).current) < 2e-8
         assert bench.laboratory.incidents == []
+
+
+def test_the_check_of_a_bench_asks_a_tester_whether_it_is_on(tmp_path):
+    simulated = "\n[simulation]\n"
+    path = described(tmp_path, "microcontroller", ("# V at the DACs\n", f"# V at the DACs\n{simulated}"))
+    driver = tmp_path / "microcontroller.py"
+    found = {(one.subject, one.what): one for one in check_bench(path).findings}
+    assert (found["tester", "output"].verdict, found["tester", "output"].detail) == ("ok", "off")
+    assert "word line 2.5 V" in found["bench", "reading"].detail
+    driver.write_text(driver.read_text("utf-8").replace("output_enabled", "is_enabled"), "utf-8")
+    found = {(one.subject, one.what): one for one in check_bench(path).findings}
+    assert (found["tester", "output"].verdict, found["tester", "output"].detail) == (
+        "note",
+        "cannot be asked",
+    )
 
 
 def test_a_list_of_reads_needs_no_sweep():
