@@ -183,6 +183,15 @@ class SimulatedKeithley2450(ReadingBuffers):
         return self.source.output
 
     @property
+    def interlock(self) -> bool:
+        """Whether the interlock is closed; somebody may open it."""
+        return self.source.interlock
+
+    @interlock.setter
+    def interlock(self, closed: bool) -> None:
+        self.source.interlock = closed
+
+    @property
     def output_on(self) -> bool:
         """Whether the output is on."""
         return self.source.output_on
