@@ -82,7 +82,7 @@ def test_verbs_are_completed(offered) -> None:
         "report",
     ]
     assert offered("mho queue p") == ["pause", "policy"]
-    assert offered("mho bench ") == ["check", "safe", "show", "serve"]
+    assert offered("mho bench ") == ["new", "check", "safe", "show", "serve"]
 
 
 def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered, offered_here) -> None:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.instruments.simulated.ports import SourcePort
-from mho.instruments.simulated.scpi.status import ScpiError
 
 Value = TypeVar("Value", float, NDArray[np.float64])
 
@@ -53,6 +52,8 @@ def staircase(start: float, stop: float, points: float, *, logarithmic: bool) ->
     if not logarithmic:
         return [float(level) for level in np.linspace(start, stop, int(points))]
     if start * stop <= 0.0:
+        from mho.instruments.simulated.scpi.status import ScpiError  # the chip without instruments needs none
+
         raise ScpiError(-221, "a logarithmic sweep does not cross zero")
     sign = math.copysign(1.0, start)
     return [float(sign * level) for level in np.geomspace(abs(start), abs(stop), int(points))]
@@ -115,6 +116,7 @@ class SpecimenConverter:
 PROBE = 1e-3  # V to begin with
 # How far beyond what was too high noise does not lead, and how often up and down a conductance does not
 CLIMBING, SWINGS = 1.1, 6
+SLOW = 48  # steps, after which what has gone up and down is not believed to settle by itself
 STEPS = 96  # enough to come from PROBE to any instrument's limit, and to settle there
 TOLERANCE = 1e-4
 DOUBLING = (
@@ -159,7 +161,7 @@ def regulate(
     sign, target = math.copysign(1.0, amperes), abs(amperes)
     volts = min(max(abs(start), PROBE), limit)
     below, above, swings = -math.inf, math.inf, 0  # the interval, and at first only what was too high last
-    for _ in range(STEPS):
+    for step in range(STEPS):
         flowing = sign * current(sign * volts)
         ratio = target / flowing if flowing > 0.0 else math.inf
         if volts >= limit and ratio > 1.0:
@@ -168,7 +170,10 @@ def regulate(
         following = min(volts * min(ratio, most), limit)
         if ratio < 1.0:
             above, swings = volts, swings + 1
-        elif below >= 0.0 or following > above * CLIMBING or (following > above and swings >= SWINGS):
+        elif (
+            below >= 0.0 or following > above * CLIMBING or (following > above and swings >= SWINGS)
+            or (step >= SLOW and swings)
+        ):  # fmt: skip
             below = volts
         if below >= 0.0:
             following = (below + above) / 2

@@ -261,7 +261,7 @@ def test_in_the_automatic_configuration_the_cards_are_one(twin):
 @pytest.mark.parametrize(
     ("message", "code"),
     daily([(":CLOS (@10113)", -222), (":CLOS (@11501)", -222), (":CLOS (@30101)", -222), (":CLOS (@00101)", -222),
-     (":CLOS (@10111:10114)", -222), (":CLOS 10101", -104), (":CLOS (@1x)", -170), (":CLOS:CARD? ALL", -222),
+     (":CLOS (@10111:10114)", -222), (":CLOS 10101", -104), (":CLOS (@1x)", -170), (":CLOS:CARD? ALL", -104),
      (":CLOS:CARD? 3", -222), (":OPEN:CARD 0", -222), (":CONN:RULE 1,SOME", -224), (":COUP:PORT 1,'15'", -222),
      (":COUP:PORT 1,'a'", -104), (":BIAS 1,ON;:AGND 1,ON", -221), (":BIAS 1,ON;:CLOS (@11001)", -221),
      (":COUP:PORT 1,'1';:COUP 1,ON;:CLOS (@10102)", -221), (":BIAS:PORT 1,15", -222)], 6),

@@ -18,7 +18,7 @@ from mho.instruments.bench_file import models
 from mho.instruments.drivers.agilentb1500 import AgilentB1500
 from mho.instruments.drivers.keithley2400 import Keithley2400
 from mho.instruments.drivers.keithley2450 import Keithley2450
-from mho.instruments.drivers.keithley2636b import Keithley2602B, Keithley2636B
+from mho.instruments.drivers.keithley2636b import Keithley2602B, Keithley2612B, Keithley2614B, Keithley2636B
 from mho.instruments.drivers.keysight33522b import Keysight33522B, Keysight33622A
 from mho.instruments.drivers.keysightb2912a import KeysightB2912A
 from mho.instruments.drivers.tektronixafg31000 import TektronixAFG31000
@@ -28,7 +28,12 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.keithley2400 import SimulatedKeithley2400
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
-from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2602B, SimulatedKeithley2636B
+from mho.instruments.simulated.keithley2636b.instrument import (
+    SimulatedKeithley2602B,
+    SimulatedKeithley2612B,
+    SimulatedKeithley2614B,
+    SimulatedKeithley2636B,
+)
 from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
     SimulatedKeysight33622A,
@@ -110,6 +115,19 @@ SOURCE_METERS = {
         start=b"mho_sweep(smua",
         off=(b"source.output = 0", b"source.output = 1"),
     ),
+    **{
+        f"{name} channel 2": Model(
+            "TCPIP0::192.0.2.36::inst0::INSTR",
+            lambda clock, rng, port, twin=twin: twin(clock, rng, {2: port}),
+            lambda address, library, kind=kind: kind(address, library, voltage_range=2.0).channel(2),
+            start=b"mho_sweep(smub",
+            off=(b"source.output = 0", b"source.output = 1"),
+        )
+        for name, kind, twin in (
+            ("2612B", Keithley2612B, SimulatedKeithley2612B),
+            ("2614B", Keithley2614B, SimulatedKeithley2614B),
+        )
+    },
     "2636B channel 1": Model(
         "TCPIP0::192.0.2.36::inst0::INSTR",
         lambda clock, rng, port: SimulatedKeithley2636B(clock, rng, {1: port}),
