@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
 import numpy as np
@@ -43,6 +43,12 @@ class TerminalLimits:
     current: float = math.inf
     pulse_width: float = math.inf
     slew: float = math.inf
+
+    def stricter(self, other: TerminalLimits) -> TerminalLimits:
+        """Return the lower of each two limits."""
+        return TerminalLimits(
+            *(min(getattr(self, one.name), getattr(other, one.name)) for one in fields(self))
+        )
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ class BenchFile(StrictModel):
     def terminal_limits(self) -> Limits:
         """Return the limits to check against.
 
-        Where no source is at the source line, RESET pulses are negative ones at the bit line, and its limits hold for them.
+        Where no source is at the source line, RESET pulses are negative, at the bit line: the stricter limits hold.
         """
         limits: dict[str, TerminalLimits] = {
             name: TerminalLimits(**entry.model_dump(exclude_none=True, exclude={"insist"}))
@@ -227,7 +227,8 @@ class BenchFile(StrictModel):
         if not self.instruments.serves("multiply") or "multiply" in self.instruments.composed():
             limits.setdefault("vector", TerminalLimits(math.inf))  # which nothing plays
         if not self.instruments.drives_source_line and "bit line" in limits:
-            limits["source line"] = limits["bit line"]
+            own = limits.get("source line", limits["bit line"])
+            limits["source line"] = limits["bit line"].stricter(own)
         return Limits(limits)
 
 

@@ -759,15 +759,32 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 self._seat("board", name, entry, "is the array board")
             if isinstance(entry, TesterEntry):
                 self._seat("tester", name, entry, "is a tester")
-            for operation in entry.served():
+            served = entry.served()
+            self._nothing_is_left_out(name, entry, served)
+            for operation in served:
                 self._serve(operation, name, entry)
         if "daq" in self._seats and self.board is None:
             name = self.name_of("daq")
             raise ValueError(
-                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or give "
-                f"`{name}` serves = []"
+                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or take "
+                f"`{name}` out"
             )
         return self
+
+    @staticmethod
+    def _nothing_is_left_out(name: str, entry: Entry, served: tuple[Operation, ...]) -> None:
+        """Raise `ValueError` for an output that serves nothing: it would be wired, and never opened or made safe."""
+        if isinstance(entry, SourceEntry):
+            for line in entry.wiring().values():
+                if not set(served) & set(entry.at[line]):
+                    raise ValueError(
+                        f"`{name}` is wired to the {line} and serves nothing there, so that nothing would make it safe: "
+                        f"name one of {', '.join(f'`{one}`' for one in entry.at[line])} in `serves`, or leave it out"
+                    )
+        elif not served and not isinstance(entry, SwitchEntry | BoardEntry | BesideEntry):
+            raise ValueError(
+                f"`{name}` serves nothing, so that nothing would open it or make it safe: name an operation, or take it out"
+            )
 
     def _serve(self, operation: Operation, name: str, entry: Any) -> None:
         other = self._served.setdefault(operation, name)
@@ -778,10 +795,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if isinstance(entry, TesterEntry):
             return
         match operation:
-            case "read" | "sweep":
-                self._seats["smu"] = name, entry.output_at("bit line")
             case "gate":
                 self._seats["gate"] = name, entry.output_at("word line")
+            case _ if isinstance(entry, SourceEntry):
+                self._seats["smu"] = name, entry.output_at("bit line")
             case "pulse" | "waveform" if isinstance(entry, PulserEntry):
                 self._seats["pulser"] = name, entry
             case "multiply" | "invert" if isinstance(entry, DaqEntry):

@@ -106,6 +106,23 @@ def test_pulses_of_a_meter_are_negative_for_reset_and_as_wide_as_asked():
         assert bench.vector_size == (0, 0)
 
 
+def test_a_unit_that_only_pulses_is_opened_and_made_safe_too(tmp_path):
+    path = described(tmp_path, "two-channels", ('["read", "sweep", "pulse", "gate"]', '["pulse", "gate"]'))
+    assert set(load_bench_file(path).bench.operations()) == {"select", "gate", "pulse"}
+    with rehearsed(path) as bench:
+        bench.pulse(DEVICE, Pulse("set", 1.0, 1e-3, gate=1.0))
+        assert set(bench.identities()) == {"smu", "gate"}
+    assert bench.laboratory.live() == ()
+
+
+def test_of_two_limits_for_a_reset_at_the_bit_line_the_stricter_holds(tmp_path):
+    own = '[limits."source line"]\nvoltage = 2.0\n\n[limits."word line"]'
+    with rehearsed(described(tmp_path, "two-channels", ('[limits."word line"]', own))) as bench:
+        assert bench.limits.terminals["source line"].pulse_width == 10e-3
+        with pytest.raises(LimitError, match=r"source line: voltage of 2.5 V exceeds the limit of 2 V"):
+            bench.pulse(DEVICE, Pulse("reset", 2.5, 1e-3, gate=1.0))
+
+
 def test_a_bench_without_a_gate_takes_no_word_line_voltage(tmp_path):
     path = described(
         tmp_path, "two-channels", ('["bit line", "word line"]         # channels 1 (A) and 2 (B)', '["bit line"]'),
@@ -281,7 +298,12 @@ def test_a_tester_may_answer_the_current_alone(monkeypatch):
         ("two-channels", [('chip = "device"', 'chip = "reference"')], "has nothing that serves `select`, and its chip map"),
         ("two-channels", [('"word line"] ', '"word line"]\nterminal = "bit line" #')],
          "leave `terminal` and `channel` out"),
-        ("two-channels", [('"pulse", "gate"]', '"pulse"]')], "no instrument serves `gate`: take it out"),
+        ("two-channels", [('"pulse", "gate"]', '"pulse"]')],
+         "`analyser` is wired to the word line and serves nothing there, so that nothing would make it safe"),
+        ("two-channels", [('["bit line", "word line"] ', '["bit line"] '), ('"pulse", "gate"]', '"pulse"]')],
+         "no instrument serves `gate`: take it out"),
+        ("meter-source-generator", [("bias_tee = true", "bias_tee = true\nserves = []")],
+         "`generator` serves nothing, so that nothing would open it or make it safe"),
         ("two-channels", [("[read]", '[instruments.other]\ndriver = "keithley2450"\naddress = "GPIB0::3::INSTR"\n'
                                      'terminal = "bit line"\n[read]')],
          "`analyser` and `other` are both wired to the bit line"),
