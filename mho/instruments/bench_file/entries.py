@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -42,6 +41,7 @@ from mho.instruments.bench_file.models import (
     check_twin,
     find_model,
     lacking,
+    load_class,
 )
 from mho.instruments.bench_file.operations import OPERATIONS, Operation
 from mho.instruments.bench_file.switch_paths import (
@@ -219,7 +219,7 @@ class Entry(StrictModel):
     reconnect: Reconnect | None = None
     serves: tuple[Operation, ...] | None = None
     driver: str
-    twin: Annotated[str, AfterValidator(check_twin)] = ""
+    twin: str = ""
     options: dict[str, Any] = {}
 
     @field_validator("driver")
@@ -241,6 +241,12 @@ class Entry(StrictModel):
         if self.twin and (models is None or self.driver in models):
             raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
         return self
+
+    @field_validator("twin")
+    @classmethod
+    def _can_stand_for_the_driver(cls, name: str, info: ValidationInfo) -> str:
+        driver = info.data.get("driver", "")
+        return check_twin(name, load_class(driver)) if name and ":" in driver else name
 
     @property
     def model(self) -> Model:

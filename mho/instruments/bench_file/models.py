@@ -105,12 +105,25 @@ def check_driver(models: Mapping[str, Model], role: type, name: str) -> str:
     return name
 
 
-def check_twin(name: str) -> str:
-    """Return `name` when it is ``module:Class`` of a simulated instrument; raises `ValueError`."""
+def check_twin(name: str, driver: Any) -> str:
+    """Return `name` when it is ``module:Class`` of a simulated instrument for a driver's class; raises `ValueError`.
+
+    The twin of a driver that takes a `library` stands for that library, whose functions are not known here.
+    """
     name = found_beside(name) if names_file(name) else name
-    _check_class(name, load_class(name, "twin"), Device, "simulated instrument")
+    kind = load_class(name, "twin")
+    if not takes_library(driver):
+        _check_class(name, kind, Device, "simulated instrument")
     AGREED.add(name)
     return name
+
+
+def takes_library(driver: Any) -> bool:
+    """Return whether a driver calls a vendor's library: its class then takes, as `library`, what stands for that library.
+
+    Such an instrument is simulated at the functions of the library, not at VISA's messages.
+    """
+    return "library" in inspect.signature(driver).parameters
 
 
 def load_class(path: str, noun: str = "driver") -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry, Instruments, SourceEntry
+from mho.instruments.bench_file.models import takes_library
 from mho.instruments.bench_file.switch_paths import GROUND, CellWiring, CrosspointNames
 from mho.instruments.laboratory.chip_lines import (
     HOT,
@@ -244,6 +245,7 @@ class BenchTwins:
         rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires,
     ) -> None:  # fmt: skip
         self.devices: dict[str, Any] = {}  # twin by VISA address
+        self.libraries: dict[str, Any] = {}  # the twin of one whose driver calls a vendor's library
         # The pulse generator, or what stands for a twin that does not say whether it puts out anything
         self.generator: Resting
         # Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix
@@ -380,7 +382,7 @@ class BenchTwins:
         entry = self._entries.tester
         if entry is not None:
             twin = entry.model.load_twin()
-            self.devices[entry.address] = twin(
+            self._place(entry)[entry.address] = twin(
                 self._lines.clock, self._rngs[0], wires, serial="SIM00008", **_taken(entry, twin)
             )
 
@@ -391,9 +393,13 @@ class BenchTwins:
                 log.warning("%s has no simulated twin (`twin` in its entry): it is left out", name)
                 continue
             rng = self._rngs[6].spawn(1)[0]
-            self.devices[entry.address] = entry.model.load_twin()(
+            self._place(entry)[entry.address] = entry.model.load_twin()(
                 self._lines.clock, rng, serial=f"SIM1{number:04}"
             )
+
+    def _place(self, entry: Any) -> dict[str, Any]:
+        """Return where the twin of a class of one's own goes: onto the bus, or in place of a vendor's library."""
+        return self.libraries if takes_library(entry.model.load_driver()) else self.devices
 
 
 def _taken(entry: Any, twin: Any) -> dict[str, Any]:

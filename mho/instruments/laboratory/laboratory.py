@@ -177,6 +177,7 @@ class Laboratory(ChipBasis):
     `seed`: of everything random here, instead of the bench file's; as an attribute the one that was drawn without it.
 
     `devices`: simulated instrument by VISA address, as the PyVISA backend opens it.
+    `libraries`: what stands for the library of a vendor, by the address of the instrument whose driver calls it.
     `daq`: the simulated NI-DAQmx system.
     `monitor`: records extremes, incidents and traffic on the wires.
     `lines`: levels of the sources on the lines of a cell.
@@ -223,7 +224,8 @@ class Laboratory(ChipBasis):
         carrier.connect(lines, vectors)
         wires = TesterWires(lines, self.board, amplified, self.circuits)
         twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires)
-        self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
+        self.devices, self.libraries = twins.devices, twins.libraries
+        self.daq, self._matrix = twins.daq, twins.matrix
         self._generators = tuple(twins.generators.values())
         self._gate = "tester" if bench.instruments.by_tester("gate") else "gate"
         self._outputs = "" if bench.instruments.daq is None else bench.instruments.daq.outputs

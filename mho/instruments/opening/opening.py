@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mho.errors import BenchError, InputError
@@ -27,21 +28,24 @@ from mho.instruments.bench_file.entries import (
     SwitchEntry,
     TesterEntry,
 )
+from mho.instruments.bench_file.models import takes_library
 from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Daq
 from mho.keywords import Seed, keywords_checked, seed_number
 
+NONE: Mapping[str, Any] = MappingProxyType({})
+
 
 def role_openers(
     source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] | None,
-    limits: Limits | None = None,
+    limits: Limits | None = None, libraries: Mapping[str, Any] = NONE,
 ) -> dict[str, Callable[[], Any]]:  # fmt: skip
     """Return functions that open the instrument of each role of a bench; roles that share an instrument open it once.
 
     `visa` is PyVISA's choice of a library, `session` the context within which NI-DAQmx tasks are made. `sleep` waits, in
     seconds, before a lost connection is reopened; None never reopens one, whatever the file says. `limits` stand for the
-    file's own.
+    file's own. `libraries` are what stands for the library of a vendor, by the instrument's address in the bench file.
     """
     # Drivers are imported only for benches that use them: each imports PyVISA or nidaqmx.
     from mho.instruments.drivers.array_board import ArrayBoardDriver
@@ -59,7 +63,7 @@ def role_openers(
         if model.keyword:
             return plain(entry, **{model.keyword: entry.channel})
         if entry.address not in shared:
-            shared[entry.address] = connect(entry, partial(_made, entry, visa))
+            shared[entry.address] = connect(entry, partial(_made, entry, visa, libraries))
         connection = shared[entry.address]
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
@@ -67,7 +71,7 @@ def role_openers(
         entry: SourceEntry | PulserEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry,
         **options: Any,
     ) -> Any:
-        return connect(entry, partial(_made, entry, visa, **options)).role()
+        return connect(entry, partial(_made, entry, visa, libraries, **options)).role()
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:
@@ -105,11 +109,19 @@ def role_openers(
     return openers
 
 
-def _made(entry: Any, visa: str, **options: Any) -> Any:
+def _made(entry: Any, visa: str, libraries: Mapping[str, Any], **options: Any) -> Any:
     """Return the opened driver of an entry; `BenchError` for `options` that its class does not take."""
     driver = entry.model.load_driver()
+    if not takes_library(driver):
+        options["visa_library"] = visa
+    elif entry.address in libraries:
+        options["library"] = libraries[entry.address]
     try:
-        return driver(entry.address, visa_library=visa, **options, **entry.options)
+        return driver(entry.address, **options, **entry.options)
+    except ImportError as error:
+        raise BenchError(
+            f"driver {entry.driver} needs what is not there ({error}): install it, or rehearse the bench on twins"
+        ) from error
     except TypeError as error:
         if not entry.options:
             raise
@@ -142,12 +154,12 @@ def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: f
 
 def connect_instruments(
     source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] = time.sleep,
-    limits: Limits | None = None,
+    limits: Limits | None = None, libraries: Mapping[str, Any] = NONE,
 ) -> BenchInstruments:  # fmt: skip
     """Open the instrument of each role; parameters as for `role_openers`."""
     with ExitStack() as opened:  # closes what was opened when a later one fails
         instruments: dict[str, Any] = {}
-        for role, open_role in role_openers(source, visa, session, sleep, limits).items():
+        for role, open_role in role_openers(source, visa, session, sleep, limits, libraries).items():
             instruments[role] = open_role()
             opened.callback(instruments[role].close)
         opened.pop_all()
@@ -245,7 +257,9 @@ def open_simulated(
     with ExitStack() as stack:
         laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
         clock = laboratory.clock
-        instruments = connect_instruments(source, visa, laboratory.daq_session, clock.advance, limits)
+        instruments = connect_instruments(
+            source, visa, laboratory.daq_session, clock.advance, limits, laboratory.libraries
+        )
         release = stack.pop_all().close
     return _forgetful(
         Bench(
@@ -336,7 +350,8 @@ def bench_openers(
         yield {role: partial(roles.__getitem__, role) for role in roles}, None
     else:
         with simulated_rack(source, preset, seed) as (laboratory, visa):
-            yield role_openers(source, visa, laboratory.daq_session, None), laboratory
+            session, libraries = laboratory.daq_session, laboratory.libraries
+            yield role_openers(source, visa, session, None, libraries=libraries), laboratory
 
 
 def _forgetful(bench: Bench) -> Bench:
