@@ -24,6 +24,7 @@ BENCHES = {
 }  # fmt: skip
 # That must be among what runs, lest all be refused
 RUNS = {
+    "arc-two": {"disturb", "endurance", "form", "iv", "map", "noise", "read", "switching"},
     "microcontroller": {"contact", "disturb", "endurance", "form", "map", "multiply", "program", "read", "response"},
     "meter-source-generator": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
     "parameter-analyser": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
