@@ -35,9 +35,11 @@ PATIENCE = 5.0  # s, beyond the time that a batch takes
 class ArcTwo:
     """The instrument; serves `select`, `read`, `sweep`, `pulse` and `multiply`.
 
-    Rows are at the channels `words`, columns at `bits`. A row is positive for a positive voltage. Lines that are not
-    selected are at 0 V; a pulse is half at the row and half, negative, at the column, so that other cells at these lines
-    see one half. Each batch that is sent ends with all channels at 0 V: the instrument ends it without the host, too.
+    Rows are at the channels `words`, columns at `bits`. A row is positive for a positive voltage. No cell but the selected
+    one sees more than half of a voltage: a pulse is half at its row and half, negative, at its column, with the other
+    lines at 0 V; a reading is at its row, with the column and the other rows at 0 V, so that no other cell adds to the
+    current, and the other columns at one half. Each batch that is sent ends with all channels at 0 V, without the host,
+    too.
 
     `address`: ``"ArC TWO"`` for the only one that is connected, or with its number, ``"ArC TWO 1"``.
     `library`: what stands for pyarc2.
@@ -166,15 +168,18 @@ class ArcTwo:
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Step through `voltages` (V), wait `delay` (s) at each and measure."""
-        levels = np.array(voltages, np.float64)[:, None]
-        currents = self._currents([self._row], [self._column], levels, delay)[:, 0].tolist()
+        row, column = self._words[self._row], self._bits[self._column]
+        others = [one for one in self._bits if one != column]
+        levels = np.array(voltages, np.float64)[:, None] * [1.0, *[0.5] * len(others)]
+        currents = self._currents([row, *others], [column], levels, delay)[:, 0].tolist()
         return [_reading(volts, amperes) for volts, amperes in zip(voltages, currents, strict=True)]
 
     def multiply(
         self, array: str, rows: Sequence[int], columns: Sequence[int], volts: np.ndarray[Any, Any]
     ) -> np.ndarray[Any, Any]:
         """Return currents (samples, columns), A, for `volts` (samples, rows); other rows are at 0 V."""
-        currents = self._currents(rows, columns, volts, 0.0)
+        driven, read = [self._words[row] for row in rows], [self._bits[column] for column in columns]
+        currents = self._currents(driven, read, volts, 0.0)
         if (np.abs(currents) >= CLIPPED).any():
             column = columns[int(np.argmax(np.abs(currents).max(axis=0)))]
             raise InstrumentError(
@@ -183,15 +188,14 @@ class ArcTwo:
         return currents
 
     def _currents(
-        self, rows: Sequence[int], columns: Sequence[int], volts: np.ndarray[Any, Any], delay: float
+        self, driven: list[int], read: list[int], volts: np.ndarray[Any, Any], delay: float
     ) -> np.ndarray[Any, Any]:
-        """Return the currents (samples, columns), A, out of `columns` at 0 V, for `volts` (samples, rows) at `rows`.
+        """Return the currents (samples, read), A, into the channels `read` for `volts` (samples, driven) at others.
 
-        A channel tells the current that flows into it as positive.
+        All but the driven ones are at 0 V. A channel tells the current that flows into it as positive.
         """
         if not (np.abs(volts) <= LEVEL).all():
             raise InstrumentError(f"a channel of the ArC TWO gives at most {LEVEL:g} V: lower the voltage")
-        driven, read = [self._words[row] for row in rows], [self._bits[column] for column in columns]
         answers: list[Any] = []
         size = _batch(delay)
         for start in range(0, len(volts), size):
@@ -207,7 +211,7 @@ class ArcTwo:
                 self._unit.finalise_operation(self._library.IdleMode.SoftGnd)
                 self._finish(delay * len(batch))
                 answers += [self._next("Current")[read] for _ in batch]
-        return np.array(answers).reshape(len(volts), len(columns))
+        return np.array(answers).reshape(len(volts), len(read))
 
     def pulse(self, voltage: float, width: float, count: int = 1) -> None:
         """Apply `count` pulses of `voltage` (V) and `width` (s): half of it at the row, half at the column."""

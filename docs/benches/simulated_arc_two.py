@@ -141,8 +141,8 @@ class Channels:
         answer = np.full(CHANNELS, np.nan)
         volts = self.volts
         across = np.nan_to_num(volts[self._words][:, None] - volts[self._bits])
-        rows = np.flatnonzero(across.any(axis=1))
         columns = [self._bits.index(one) for one in channels if one in self._bits]
+        rows = np.flatnonzero(across[:, columns].any(axis=1))
         alike = len({float(volts[self._bits[one]]) for one in columns}) <= 1
         if len(rows) > 1 and columns and alike:
             vector = across[rows, columns[0]][None, :]

@@ -103,6 +103,15 @@ def test_a_sweep_waits_at_each_level_and_ends_at_rest(rig):
     assert not rig.channels.volts.any()
 
 
+def test_in_a_sweep_no_other_cell_sees_more_than_half_and_none_at_its_column_anything(rig):
+    rig.driver.make_safe()  # from where all lines are disconnected from their sources
+    rig.at(3, 4).sweep([2.0], 0.01)
+    seen = {cell: volts for cell, ((volts, *_), *_) in rig.cells.pulses.items()}
+    assert seen.pop((3, 4)) == 2.0
+    assert {abs(volts) for volts in seen.values()} == {1.0}
+    assert set(seen) == {(row, column) for row in range(32) for column in range(32) if column != 4}
+
+
 def test_products_are_those_of_the_cells_whatever_lines_and_however_many_vectors(rig):
     rows, columns = [30, 2, 7], [1, 0, 31, 16]
     volts = np.random.default_rng(2).uniform(-0.3, 0.3, (150, 3))
