@@ -107,6 +107,7 @@ class Channels:
         self.clock, self._rng, self._cells = clock, rng, cells
         self._words, self._bits = words, bits
         self._gain = 1.0 + 1e-3 * rng.standard_normal(CHANNELS)  # (?): of the amplifiers
+        self.control: ControlMode | None = None  # what the daughterboard connects
         self.dacs = np.zeros(CHANNELS)
         self.driven, self.grounded = np.zeros(CHANNELS, bool), np.zeros(CHANNELS, bool)
         self.prepared = np.zeros(CHANNELS, bool)  # amplifiers that need no time before they drive again
@@ -185,11 +186,6 @@ def _channels(channels: Iterable[int]) -> list[int]:
     if any(not 0 <= one < CHANNELS for one in numbers):
         raise ArC2Error(f"no such channels: {numbers}")
     return numbers
-
-
-def _across(low: int, highs: Sequence[int], volts: float) -> list[tuple[int, float]]:
-    """Return the levels of a pulse: one half of it at each side."""
-    return [(low, -0.5 * volts), *((one, 0.5 * volts) for one in highs)]
 
 
 class SimulatedInstrument:
@@ -292,7 +288,7 @@ class SimulatedInstrument:
         """Connect the socket, or the pins."""
         if not isinstance(mode, ControlMode):
             raise TypeError(f"{mode!r} is no ControlMode")
-        return self
+        return self._later(setattr, self._do, "control", mode)
 
     def finalise_operation(self, mode: IdleMode | None = None, control: ControlMode | None = None) -> None:
         """Do what is queued, and leave the channels at 0 V; with None nothing."""
@@ -320,13 +316,15 @@ class SimulatedInstrument:
         """Pulse between a channel and some on the other side; from 0.5 s on it lasts until the next level."""
         highs = _channels(mask)
         both = [*_channels([chan]), *highs]
-        self._later(self._do.driven.__setitem__, both, True).ground_all_fast()
+        others = [(one, 0.0) for one in range(CHANNELS) if one not in both]
+        levels = [(chan, -0.5 * voltage), *((one, 0.5 * voltage) for one in highs), *others]
         if nanos < FAST:
-            self._later(self._do.prepared.__setitem__, both, False)
-            self._later(self._do.set, _across(chan, highs, voltage)).delay(max(nanos, SHORTEST))
-            return self._later(self._do.set, [(one, 0.0) for one in both]).delay(nanos)
+            self._later(self._do.driven.__setitem__, both, True)._later(self._do.dacs.fill, 0.0)
+            self._later(self._do.prepared.__setitem__, both, False).delay(SETTLE)
+            self._later(self._do.set, levels).delay(max(nanos, SHORTEST))
+            return self._later(self._do.set, [(one, 0.0) for one in both])
         self._later(self._do.drive, both)
-        return self._later(self._do.set, _across(chan, highs, voltage)).delay(nanos + SETTLE)
+        return self._later(self._do.set, levels).delay(nanos + SETTLE)
 
     # --- readings ---
 

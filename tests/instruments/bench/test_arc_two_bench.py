@@ -33,7 +33,9 @@ class Resistors:
     """A crossbar of resistors, (32, 32) S, at which nothing switches; `pulses` are those that a cell has seen."""
 
     siemens: np.ndarray
+    clock: VirtualClock
     pulses: dict = field(default_factory=dict)
+    starts: list = field(default_factory=list)
 
     def array_size(self, array):
         return self.siemens.shape
@@ -42,6 +44,7 @@ class Resistors:
         return volts * self.siemens[cell[1:]]
 
     def pulse(self, cell, volts, width, count):
+        self.starts.append(self.clock.now)
         self.pulses.setdefault(cell[1:], []).append((round(volts, 3), width, count))
 
     def multiply(self, array, rows, columns, volts, period):
@@ -52,8 +55,9 @@ class Rig:
     """A driver and a twin at resistors."""
 
     def __init__(self, **options):
-        self.cells = Resistors(1e-6 * (1.0 + np.arange(1024).reshape(32, 32)))
-        self.library = Twin(VirtualClock(), np.random.default_rng(1), self.cells, words=WORDS, bits=BITS)
+        clock = VirtualClock()
+        self.cells = Resistors(1e-6 * (1.0 + np.arange(1024).reshape(32, 32)), clock)
+        self.library = Twin(clock, np.random.default_rng(1), self.cells, words=WORDS, bits=BITS)
         self.driver = ArcTwo("ArC TWO", self.library, **{**OPTIONS, **options})
         self.unit, self.channels = self.driver._unit, self.library.channels
 
@@ -119,6 +123,16 @@ def test_products_are_those_of_the_cells_whatever_lines_and_however_many_vectors
     assert_allclose(currents, volts @ rig.cells.siemens[np.ix_(rows, columns)], rtol=1e-2, atol=1e-6)
 
 
+def test_a_vector_takes_what_the_driver_says_besides_the_reading(rig):
+    def seconds(count):
+        before = rig.channels.clock.now
+        rig.driver.multiply("multiply", [0], [0], np.full((count, 1), 0.1))
+        return rig.channels.clock.now - before
+
+    seconds(1)  # amplifiers are prepared once
+    assert (seconds(60) - seconds(10)) / 50 - TWIN.APERTURE == pytest.approx(ArcTwo.sample_period)
+
+
 def test_a_current_beyond_the_range_is_infinite_in_a_reading_and_refused_in_a_product(rig):
     rig.cells.siemens[5, 6] = 0.1
     reading = rig.at(5, 6).read(-0.2)
@@ -134,6 +148,11 @@ def test_small_currents_are_read_in_the_finest_range(rig):
 
 
 # --- pulses ---
+
+
+def test_a_pulse_may_have_what_two_channels_give(rig):
+    rig.at(0, 0).pulse(-19.9, 1e-6)
+    assert rig.cells.pulses[0, 0][0][0] == pytest.approx(-19.9, abs=1e-3)
 
 
 def test_a_pulse_is_whole_at_its_cell_and_half_at_the_others_of_its_lines(rig):
@@ -154,6 +173,13 @@ def test_a_pulse_lasts_as_long_as_asked_and_no_line_floats(rig, width):
     assert (volts, seconds) == (1.4, pytest.approx(width, abs=5e-5 if width > 0.5 else 1e-9))
     assert len(rig.cells.pulses) == 63
     assert not np.isnan(rig.channels.volts).any()
+
+
+@pytest.mark.parametrize("width", [1e-6, 0.6])
+def test_between_two_pulses_there_are_0_v(rig, width):
+    rig.at(0, 0).pulse(1.4, width, 2)
+    first, second = sorted({round(start, 9) for start in rig.cells.starts})
+    assert second - first > width + (5.5e-5 if width > 0.5 else 2.5e-5)
 
 
 def test_each_batch_that_is_sent_ends_at_rest_without_the_host(rig, monkeypatch):
@@ -226,6 +252,16 @@ def test_a_wiring_that_cannot_be_is_refused():
     assert "`control` of the ArC TWO is 'socket': take 'internal' or 'header'" in refusal(control="socket")
 
 
+@pytest.mark.parametrize(("control", "mode"), [("internal", "Internal"), ("header", "Header")])
+def test_socket_or_pins_are_connected_and_the_wiring_is_kept_with_a_run(control, mode):
+    rig = Rig(control=control)
+    assert rig.channels.control is TWIN.ControlMode[mode]
+    settings = rig.driver.settings()
+    assert settings["control"] == control
+    assert settings["rows"].split() == [str(one) for one in WORDS]
+    assert settings["columns"].startswith("15 32 14")
+
+
 def test_safe_is_at_hard_ground_and_what_is_not_at_0_v_is_told(rig, monkeypatch):
     assert not rig.driver.output_enabled
     rig.unit.config_channels([(9, 1.0)], None).execute()
@@ -266,7 +302,7 @@ def test_a_result_that_is_missing_and_an_error_of_the_library_are_said(rig, monk
     with monkeypatch.context() as patch:
         patch.setattr(type(rig.unit), "pick_one", lambda *_: None)
         with pytest.raises(InstrumentError, match="has no result of a reading"):
-            rig.at(0, 0).read(0.2)
+            rig.at(0, 0).sweep([0.1, 0.2, 0.3])
     assert rig.at(0, 0).read(0.2).current > 0.0
     monkeypatch.setattr(type(rig.unit), "execute", gone)
     with pytest.raises(InstrumentError, match="the ArC TWO failed: FPGA Error: gone"):
@@ -327,6 +363,11 @@ def test_what_is_not_simulated_and_what_cannot_be_is_an_error_of_pyarc2s(rig, ac
     with pytest.raises(TWIN.ArC2Error, match="Invalid ArC2 device id: 4"):
         rig.library.Instrument(4, "")
     assert not hasattr(rig.library, "AuxDACFn")
+
+
+def test_the_twin_makes_short_pulses_as_long_as_the_instrument_does(rig):
+    rig.unit.ground_all().pulse_one(BITS[0], WORDS[0], 1.4, 10).execute()
+    assert rig.cells.pulses[0, 0] == [(1.4, pytest.approx(40e-9), 1)]
 
 
 def test_the_twin_takes_no_fractions_of_nanoseconds(rig):
