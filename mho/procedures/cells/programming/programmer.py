@@ -213,7 +213,7 @@ class Programmer:
             self._warn(unfit_cells(simulated.chip.preset, self._levels))
         if self._bench.programs and not self.reads:
             self._stream.say(
-                "the chip programs its cells by itself (`program`): the pulses of write-verify's settings are not used"
+                "the chip programs its cells by itself (`program`): strategy and pulses of write-verify are not used"
             )
         self._snapshot(maps, blocks, first=True)
         self._visit(blocks, first, maps, stage)
