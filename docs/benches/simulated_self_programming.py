@@ -50,8 +50,6 @@ class SimulatedSpi:
         self._on = self._reached = False
         self._unset = True
 
-    # --- what the driver calls of pyftdi ---
-
     def configure(self, url: str, **kwargs: Any) -> None:
         """Open the bridge."""
         if self._frequency:
@@ -86,8 +84,6 @@ class SimulatedSpi:
         if len(out) == 3 and out[0] & 0x80:
             self._take(register, int.from_bytes(out[1:], "big"))
         return bytes([state, *before.to_bytes(2, "big")])[: len(out)]
-
-    # --- the chip ---
 
     def _take(self, register: int, value: int) -> None:
         if register == COMMAND:
@@ -143,26 +139,32 @@ class SimulatedSpi:
         self._registers[PULSES] += 1
         return 2.0 * seconds
 
+    @property
+    def _left(self) -> bool:
+        return self._registers[PULSES] < self._registers[MOST_PULSES]
+
     def _read_once(self) -> Iterator[float]:
         self._convert()
         yield CONVERSION
 
     def _program(self) -> Iterator[float]:
-        """Write-verify: SETs whose word line rises, RESETs whose voltage does; each begins anew after the other."""
-        low, high, first = self._registers[(at := LEVELS + PER_LEVEL * self._registers[LEVEL]) : at + 3]
-        ups = downs = 0
-        while (
-            not (reached := low <= self._convert() <= high)
-            and self._registers[PULSES] < self._registers[MOST_PULSES]
-        ):
+        """Write-verify: SETs and RESETs, each a step more after one too weak, and a step less after one too strong."""
+        at = LEVELS + PER_LEVEL * self._registers[LEVEL]
+        low, high, first = self._registers[at : at + 3]
+        gate, volts, raised = 0.01 * first, RESET_START, None
+        while not (reached := low <= self._convert() <= high) and self._left:
             yield CONVERSION
-            if self._registers[CODE] < low:
-                gate = min(0.01 * first + GATE_STEP * ups, self._volts(SET_GATE))
-                ups, downs = ups + 1, 0
+            below = self._registers[CODE] < low
+            if raised is True:
+                gate += GATE_STEP if below else -GATE_STEP
+            elif raised is False:
+                volts += -RESET_STEP if below else RESET_STEP
+            raised = below
+            if raised:
+                gate = min(gate, self._volts(SET_GATE))
                 yield self._pulse(self._volts(SET_VOLTS), gate, WIDTH)
             else:
-                volts = min(RESET_START + RESET_STEP * downs, self._volts(RESET_VOLTS))
-                ups, downs = 0, downs + 1
+                volts = min(volts, self._volts(RESET_VOLTS))
                 yield self._pulse(-volts, self._volts(RESET_GATE), WIDTH)
         yield CONVERSION
         self._reached = reached
