@@ -26,8 +26,8 @@ NOTHING = np.rec.array(np.empty(0, RECORD))
 """The history of a cell that was left alone: a record for each pulse and read, oldest first.
 
 `time` is bench time, s, or the row's number in a table without times; `conductance` what was read, S; `kind` 0 for a read
-only, 1 SET or forming, 2 RESET, 3 by the chip itself (`mho.procedures.cells.programming.programmer.KINDS`); `voltage` and `gate` V, `width` s,
-NaN where the table does not tell.
+only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.programmer.KINDS`), 3 by the chip itself; `voltage` and
+`gate` V, `width` s, NaN where the table does not tell.
 """
 
 KIND_NAMES = ("read", "SET", "RESET", "by the chip")
