@@ -303,6 +303,36 @@ class CellPulser(Protocol):
         """Apply `count` pulses of `voltage` (V; a negative one RESETs) and `width` (s) to the selected cell."""
 
 
+class ProgrammedCell(NamedTuple):
+    """What a chip answers that has programmed a cell by itself.
+
+    Attributes
+    ----------
+    conductance : float
+        As the chip read it last, S.
+    pulses : int
+        That it took.
+    reached : bool
+        Whether the chip read it in its window at the end.
+    """
+
+    conductance: float
+    pulses: int
+    reached: bool
+
+
+@runtime_checkable
+class CellProgrammer(Protocol):
+    """Serves `program`: a chip with write-verify of its own.
+
+    Its attribute `program_pulses` has the largest pulses that it applies, a `Pulse` of each kind, against which limits are
+    checked. One that forms cells by itself has a method ``form()``, which returns the same, and `forming_pulses`.
+    """
+
+    def program(self, target: float, tolerance: float) -> ProgrammedCell:
+        """Bring the selected cell to `target` (S) within +- `tolerance` (S), and read it; `InputError` where it cannot."""
+
+
 @runtime_checkable
 class WordLine(Protocol):
     """Serves `gate`."""

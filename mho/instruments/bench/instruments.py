@@ -10,8 +10,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from mho.array_types import Floats
 from mho.errors import BenchError, UnsafeError
 from mho.instruments.bench.matrix_selection import MatrixBoard
-from mho.instruments.bench.stand_ins import MeterPulses, NoDaq, NoGate, NoMeter, NoPulser, OneDevice
-from mho.instruments.bench.testers import TesterBoard, TesterGate, TesterMeter, TesterPulser, TesterVectors
+from mho.instruments.bench.stand_ins import (
+    MeterPulses,
+    NoDaq,
+    NoGate,
+    NoMeter,
+    NoProgrammer,
+    NoPulser,
+    OneDevice,
+)
+from mho.instruments.bench.testers import (
+    TesterBoard,
+    TesterGate,
+    TesterMeter,
+    TesterProgrammer,
+    TesterPulser,
+    TesterVectors,
+)
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.roles import (
     ArrayBoard,
@@ -95,6 +110,7 @@ class Operators(NamedTuple):
     pulser: Any  # a PulseGenerator
     daq: Any  # a Daq
     board: Any  # an ArrayBoard
+    programmer: Any  # a TesterProgrammer
     switch: SwitchMatrix | None  # between the sources and the board; None where it is what selects
     roles: Mapping[str, str]  # whose output acts as `smu`, `pulser` and `daq`
 
@@ -124,7 +140,8 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
         daq, roles["daq"] = TesterVectors(tester, board), "tester"
     if "multiply" in file.instruments.composed():
         roles["daq"] = roles["smu"]
-    return Operators(smu, gate, pulser, daq, board, switch, roles)
+    programmer: Any = TesterProgrammer(tester) if by_tester("program") else NoProgrammer(bench)
+    return Operators(smu, gate, pulser, daq, board, programmer, switch, roles)
 
 
 def make_safe(

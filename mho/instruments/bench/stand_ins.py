@@ -54,6 +54,13 @@ class NoMeter(Absent):
         """Do nothing: the bench holds the bit line at 0 V only."""
 
 
+class NoProgrammer(Absent):
+    """No chip that programs itself."""
+
+    serves = "program"
+    forms = False
+
+
 class NoGate(Absent):
     """No source at the word line, or no word line: a device of two terminals."""
 

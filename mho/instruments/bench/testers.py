@@ -17,7 +17,7 @@ import numpy as np
 from mho.array_types import Floats
 from mho.errors import BenchError, InstrumentError, MhoError
 from mho.instruments.limits import SOURCE_EDGE
-from mho.instruments.roles import Cell, Mode, Path, Reading
+from mho.instruments.roles import Cell, Mode, Path, ProgrammedCell, Pulse, Reading
 
 BEYOND = 2.0  # times the current limit, from which a current counts as an answer in another unit
 MANY = 1 << 20  # lines of a tester that does not say how many it drives and reads
@@ -123,6 +123,62 @@ class TesterPulser:
     def fire(self, channel: int, count: int = 1) -> None:
         """Apply `count` pulses."""
         _ask(self._tester, "pulse", self._volts, self._width, count)
+
+
+class TesterProgrammer:
+    """Has the selected cell brought to a conductance by the tester, a chip with write-verify of its own."""
+
+    def __init__(self, tester: Any) -> None:
+        self._tester = tester
+        self.forms = hasattr(getattr(tester, "_instrument", tester), "form")  # whether it forms cells, too
+
+    @property
+    def edge(self) -> float:
+        """Edge time of its pulses (10 to 90 %), s."""
+        return float(getattr(self._tester, "edge", SOURCE_EDGE))
+
+    def largest(self, attribute: str) -> tuple[Pulse, ...]:
+        """Return the pulses of `program_pulses` or `forming_pulses`; `BenchError` when the tester does not say them."""
+        pulses = getattr(self._tester, attribute, None)
+        if not pulses:
+            raise BenchError(
+                f"{_name(self._tester)} does not say the largest pulses that it applies by itself, against which limits "
+                f'are checked: give it the attribute `{attribute}` = (Pulse("set", …), …)'
+            )
+        return tuple(pulses)
+
+    def program(self, target: float, tolerance: float) -> ProgrammedCell:
+        """Return what the tester says of the cell that it brought to `target` +- `tolerance` (S); `InstrumentError` for
+        what cannot be."""
+        answer = self._checked("program", _ask(self._tester, "program", target, tolerance))
+        if answer.reached and not abs(answer.conductance - target) <= tolerance * (1.0 + 1e-9):
+            raise _nonsense(
+                self._tester, "program", tuple(answer), f"a conductance within {target:g} +- {tolerance:g} S: it says "
+                "that it reached it",
+            )  # fmt: skip
+        return answer
+
+    def form(self) -> ProgrammedCell:
+        """Return what the tester says of the cell that it formed."""
+        return self._checked("form", _ask(self._tester, "form"))
+
+    def _checked(self, method: str, answer: Any) -> ProgrammedCell:
+        """Return an answer of finite conductance, whole pulses, and a yes or no."""
+        try:
+            conductance, pulses, reached = answer
+            cell = ProgrammedCell(float(conductance), int(pulses), bool(reached))
+        except (TypeError, ValueError, OverflowError):
+            cell = None
+        if cell is None or not (
+            math.isfinite(cell.conductance) and 0 <= cell.pulses == pulses and reached in (0, 1)
+        ):
+            raise _nonsense(
+                self._tester,
+                method,
+                answer,
+                "a ProgrammedCell: conductance in S, number of pulses, whether reached",
+            )
+        return cell
 
 
 class TesterBoard:

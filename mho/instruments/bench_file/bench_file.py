@@ -15,7 +15,7 @@ from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Amperes, Instruments, Positive, Seconds, Volts
-from mho.instruments.bench_file.operations import OPERATIONS, Operation
+from mho.instruments.bench_file.operations import OPERATIONS, WITHOUT, Operation
 from mho.instruments.bench_file.switch_paths import CellWiring
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.own_code import modules_beside, names_file
@@ -210,8 +210,8 @@ class BenchFile(StrictModel):
 
     @property
     def offers_everything(self) -> bool:
-        """Whether the bench offers every operation that there is."""
-        return len(self.operations()) == len(OPERATIONS)
+        """Whether the bench offers every operation that there is, or what does the same."""
+        return OPERATIONS.keys() <= {*self.operations(), *WITHOUT}
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against.
@@ -223,7 +223,8 @@ class BenchFile(StrictModel):
             for name, entry in self.limits.items()
         }
         if not self.instruments.serves("gate"):
-            limits["word line"] = TerminalLimits(math.inf)  # that nothing drives
+            driven = self.instruments.serves("program") and "word line" in limits  # by the chip itself
+            limits["word line"] = limits["word line"] if driven else TerminalLimits(math.inf)
         if not self.instruments.serves("multiply") or "multiply" in self.instruments.composed():
             limits.setdefault("vector", TerminalLimits(math.inf))  # which nothing plays
         if not self.instruments.drives_source_line and "bit line" in limits:

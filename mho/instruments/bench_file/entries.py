@@ -53,6 +53,7 @@ from mho.instruments.bench_file.switch_paths import (
     check_paths,
 )
 from mho.instruments.roles import (
+    CellProgrammer,
     CellPulser,
     CellReader,
     CellSelector,
@@ -553,7 +554,7 @@ class BoardEntry(Entry):
 
 OF_TESTERS: Mapping[Operation, type] = {
     "select": CellSelector, "read": CellReader, "sweep": CellSweeper, "gate": WordLine, "pulse": CellPulser,
-    "multiply": Multiplier,
+    "program": CellProgrammer, "multiply": Multiplier,
 }  # fmt: skip
 """The Protocol of each operation that a tester may serve."""
 FROM_READS: tuple[Operation, ...] = ("sweep", "multiply")
@@ -685,7 +686,7 @@ def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
     if name in BY_NAME:
         return BY_NAME[name]
     if isinstance(serves, list):
-        if {"select", "multiply"}.intersection(one for one in serves if isinstance(one, str)):
+        if {"select", "multiply", "program"}.intersection(one for one in serves if isinstance(one, str)):
             return "tester"
         return next(
             (BY_OPERATION[one] for one in serves if one in BY_OPERATION), None if serves else "beside"

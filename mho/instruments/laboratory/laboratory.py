@@ -227,7 +227,8 @@ class Laboratory(ChipBasis):
         self.devices, self.libraries = twins.devices, twins.libraries
         self.daq, self._matrix = twins.daq, twins.matrix
         self._generators = tuple(twins.generators.values())
-        self._gate = "tester" if bench.instruments.by_tester("gate") else "gate"
+        wired = bench.instruments
+        self._gate = "tester" if wired.by_tester("gate") or wired.by_tester("program") else "gate"
         self._outputs = "" if bench.instruments.daq is None else bench.instruments.daq.outputs
         reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
         self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
