@@ -126,8 +126,10 @@ class Vectors:
         """Close the inverting loop around a block."""
         connect = partial(
             self._board.connect_invert, positive, _ints(rows), _ints(columns), negative=negative,
-            second_slice=second_slice, diagonal=diagonal, diagonal_count=diagonal_count,
-            **({"bias": bias} if bias else {}),  # boards of one's own need not know of it
+            diagonal=diagonal, diagonal_count=diagonal_count,
+            # boards of one's own need not know of these
+            **({"second_slice": second_slice} if second_slice is not None else {}),
+            **({"bias": bias} if bias else {}),
         )  # fmt: skip
         self._connect(BlockConnection("INVERT", rows, len(columns), connect))
 
