@@ -42,9 +42,11 @@ from mho.instruments.bench_file.models import (
     check_driver,
     check_twin,
     find_model,
+    is_offered,
     lacking,
     load_class,
     own_driver,
+    twin_of,
 )
 from mho.instruments.bench_file.operations import OPERATIONS, Operation
 from mho.instruments.bench_file.switch_paths import (
@@ -212,6 +214,8 @@ class Reconnect(StrictModel):
 class Entry(StrictModel):
     """An instrument of a bench: `driver` is the name of one of several models, or ``module:Class`` with its own `twin`.
 
+    An entry point of the group ``mho.instruments`` is a name, too. Without `twin` the class's attribute `twin` counts.
+
     `serves` are the operations that it does here; left out, all that its kind does at the terminals that it is wired to.
     `options` go to the driver as keywords, and to the twin those that it takes. Without `reconnect` a lost connection ends
     the run.
@@ -249,6 +253,10 @@ class Entry(StrictModel):
             raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
         if self.twin and (models is None or self.driver in models):
             raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
+        if not self.twin and models is not None and self.driver not in models:
+            driver = load_class(self.driver)
+            if twin := twin_of(driver):
+                object.__setattr__(self, "twin", check_twin(twin, driver))
         return self
 
     @field_validator("twin")
@@ -760,8 +768,8 @@ def _kind_of_class(driver: str) -> str | None:
     """Return the kind of which a class of one's own has every method; None where it is of none, or cannot be loaded."""
     try:
         kind = load_class(own_driver(driver))
-    except ValueError:
-        return "beside" if ":" in driver else None  # where the driver is checked, and the reason told
+    except ValueError:  # the reason is told where the driver is checked
+        return "beside" if ":" in driver or is_offered(driver) else None
     complete = (
         name for entry in KINDS for name in kinds_of(entry)
         if (role := entry._known(name)[1]) is not Instrument and not lacking(kind, role)

@@ -83,6 +83,19 @@ TEMPERATURE_CONTROLLERS = {  # with the number of their inputs and outputs
 }
 
 
+MHOS_OWN = frozenset().union(
+    SOURCE_METERS,
+    VOLTAGE_SOURCES,
+    PULSE_GENERATORS,
+    TESTERS,
+    BOARDS,
+    DAQS,
+    SWITCH_MATRICES,
+    TEMPERATURE_CONTROLLERS,
+)
+"""The names of drivers that are mho's own; one that an installed package gives goes after them."""
+
+
 class ChannelledInstrument(Instrument, Protocol):
     """An instrument each of whose channels can fill a role."""
 
@@ -135,11 +148,34 @@ def own_driver(name: str) -> str:
     return offer.target
 
 
+def is_offered(name: str) -> bool:
+    """Return whether an installed package gives this name to a driver, be it usable or not."""
+    from mho.extension_points import offers
+
+    return name.lower() in offers(GROUP)
+
+
+def offered_class(name: str) -> str:
+    """Return the class that an installed package's driver of this name is; "" for mho's own names, and for none."""
+    if name in MHOS_OWN:
+        return ""
+    try:
+        return own_driver(name)
+    except ValueError:
+        return ""
+
+
 def offered_drivers() -> dict[str, str]:
     """Return the drivers that installed packages offer, by name, with their packages."""
     from mho.extension_points import usable_offers
 
     return {name: offer.package for name, offer in usable_offers(GROUP, "driver").items()}
+
+
+def twin_of(driver: Any) -> str:
+    """Return the twin that a driver's class names in its attribute `twin`, ``module:Class``; "" where it names none."""
+    named = getattr(driver, "twin", "")
+    return named if isinstance(named, str) else ""
 
 
 def check_twin(name: str, driver: Any) -> str:
