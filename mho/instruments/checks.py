@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 from mho.errors import LimitError, MhoError
 from mho.instruments.bench.arguments import check_reading
 from mho.instruments.bench.cell_connection import gate_settings
-from mho.instruments.bench.instruments import make_safe
+from mho.instruments.bench.instruments import make_safe, read_back
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, CheckSettings, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
@@ -153,6 +153,14 @@ def _state(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | N
         return _ok(f"{instrument.temperature():.2f} K")
     if role != "board":
         return None
+    if not hasattr(instrument, "mode"):  # of a board of one's own
+        on = read_back(role, instrument)
+        if on is None:
+            advice = "give its driver `standing_mode()`: else it is not believed when it says that it is safe"
+            return _note("cannot be asked", advice)
+        if on:
+            return _wrong("not SAFE", "left by somebody: `mho bench safe` grounds it", live=True)
+        return _ok("SAFE", live=False)
     if instrument.mode != "SAFE":
         return _wrong(f"mode {instrument.mode}, path {instrument.path}",
             "left by somebody: `mho bench safe` grounds it", live=True,
@@ -177,7 +185,9 @@ def _terminals(bench: BenchFile, role: str) -> list[str]:
 def _output_range(role: str, instrument: Any) -> float | None:
     """Return the smaller magnitude of a DAQ's output range limits, V."""
     bounds = (
-        re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings()["output_range"]) if role == "daq" else None
+        re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings().get("output_range", ""))
+        if role == "daq"
+        else None
     )
     return None if bounds is None else min(-float(bounds[1]), float(bounds[2]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mho.array_types import Floats
@@ -122,6 +122,8 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     """
     tester, by_tester, bench = instruments.tester, file.instruments.by_tester, file.name
     roles = {role: role for role in ("smu", "pulser", "daq")}
+    if any(":" in entry.driver for entry in file.instruments.by_role().values()):
+        instruments = _guarded(instruments, file, wait)
     smu: Any = instruments.smu or NoMeter(bench)
     if by_tester("read") or by_tester("sweep"):
         smu, roles["smu"] = TesterMeter(tester, wait), "tester"
@@ -142,6 +144,25 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
         roles["daq"] = roles["smu"]
     programmer: Any = TesterProgrammer(tester) if by_tester("program") else NoProgrammer(bench)
     return Operators(smu, gate, pulser, daq, board, programmer, switch, roles)
+
+
+def _guarded(
+    instruments: BenchInstruments, file: BenchFile, wait: Callable[[float], None]
+) -> BenchInstruments:
+    """Return the instruments with those by classes of a user's own behind checks of what they answer and raise."""
+    from mho.instruments.bench.own_instruments import OwnBoard, OwnDaq, OwnInstrument, OwnMeter
+
+    guards: dict[str, Callable[[Any], Any]] = {
+        "smu": lambda driver: OwnMeter(driver, wait), "gate": OwnInstrument, "pulser": OwnInstrument,
+        "daq": OwnDaq, "board": OwnBoard,
+    }  # fmt: skip
+    own = {role for role, entry in file.instruments.by_role().items() if ":" in entry.driver}
+    if file.instruments.board_converts and "board" in own:
+        own.add("daq")
+    opened = {role: getattr(instruments, role) for role in guards if role in own}
+    return replace(
+        instruments, **{role: guards[role](one) for role, one in opened.items() if one is not None}
+    )
 
 
 def make_safe(
@@ -180,7 +201,7 @@ def read_back(role: str, instrument: Any) -> bool | None:
 
     `InstrumentError` when it does not answer as its driver expects.
     """
-    if role == "board":
+    if role == "board" and hasattr(instrument, "standing_mode"):
         return bool(instrument.standing_mode() != "SAFE")
     if role == "switch":
         return bool(instrument.closed())

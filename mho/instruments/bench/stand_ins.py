@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from mho.errors import BenchError, LimitError
 from mho.instruments.bench_file.operations import OPERATIONS, SERVED_BY, Operation
 from mho.instruments.limits import SOURCE_EDGE
-from mho.instruments.roles import Cell, Mode, Path, SourceMeter
+from mho.instruments.roles import Cell, Mode, Path, SweepingMeter
 
 SHORTEST_PULSE = 200e-6  # s, of a source-measure unit: four of its steps
 MOST_PULSES = 1250  # in a list sweep of 2500 levels
@@ -131,7 +131,7 @@ class MeterPulses:
 
     edge = SOURCE_EDGE
 
-    def __init__(self, meter: SourceMeter, aperture: float) -> None:
+    def __init__(self, meter: SweepingMeter, aperture: float) -> None:
         self._meter, self._assumed = meter, aperture
         self._volts = self._width = 0.0
 

@@ -29,6 +29,8 @@ from pydantic import (
 
 from mho.errors import LimitError
 from mho.instruments.bench_file.models import (
+    BOARDS,
+    DAQS,
     PULSE_GENERATORS,
     SOURCE_METERS,
     SWITCH_MATRICES,
@@ -40,8 +42,11 @@ from mho.instruments.bench_file.models import (
     check_driver,
     check_twin,
     find_model,
+    is_offered,
     lacking,
     load_class,
+    own_driver,
+    twin_of,
 )
 from mho.instruments.bench_file.operations import OPERATIONS, Operation
 from mho.instruments.bench_file.switch_paths import (
@@ -53,15 +58,21 @@ from mho.instruments.bench_file.switch_paths import (
     check_paths,
 )
 from mho.instruments.roles import (
+    BoardInverter,
+    BoardMultiplier,
+    BoardSelector,
+    BoardWatchdog,
     CellProgrammer,
     CellPulser,
     CellReader,
     CellSelector,
     CellSweeper,
+    Daq,
     Instrument,
     Multiplier,
     PulseGenerator,
     SourceMeter,
+    SweepingMeter,
     SwitchMatrix,
     TemperatureController,
     VoltageSource,
@@ -204,6 +215,8 @@ class Reconnect(StrictModel):
 class Entry(StrictModel):
     """An instrument of a bench: `driver` is the name of one of several models, or ``module:Class`` with its own `twin`.
 
+    An entry point of the group ``mho.instruments`` is a name, too. Without `twin` the class's attribute `twin` counts.
+
     `serves` are the operations that it does here; left out, all that its kind does at the terminals that it is wired to.
     `options` go to the driver as keywords, and to the twin those that it takes. Without `reconnect` a lost connection ends
     the run.
@@ -241,6 +254,10 @@ class Entry(StrictModel):
             raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
         if self.twin and (models is None or self.driver in models):
             raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
+        if not self.twin and models is not None and self.driver not in models:
+            driver = load_class(self.driver)
+            if twin := twin_of(driver):
+                object.__setattr__(self, "twin", check_twin(twin, driver))
         return self
 
     @field_validator("twin")
@@ -360,6 +377,24 @@ class SourceEntry(Entry):
                 return self.model_copy(update={"channel": channel, "terminal": line, "channels": {}})
         return None
 
+    @property
+    def by_steps(self) -> bool:
+        """Whether its class, one's own, reads and has no sweep."""
+        own = self.driver not in (self._known(self.kind)[0] or {}) and "read" in self._able()
+        return own and self.model.channels == 1 and bool(lacking(self.model.load_driver(), SweepingMeter))
+
+    def served(self) -> tuple[Operation, ...]:
+        """Return the operations that it serves; without a sweep of its own, it sweeps only where `serves` says so."""
+        served = super().served()
+        if not self.by_steps:
+            return served
+        driver = self.model.load_driver()
+        if "pulse" in served and not hasattr(driver, "pulse"):
+            raise ValueError(
+                f"`serves` names `pulse`, and {self.driver} cannot: give it {', '.join(lacking(driver, SweepingMeter))}"
+            )
+        return tuple(one for one in served if one != "sweep" or self.serves is not None)
+
     def _able(self) -> tuple[Operation, ...]:
         return tuple(one for line in self.wiring().values() for one in self.at[line])
 
@@ -386,12 +421,13 @@ class DaqEntry(Entry):
 
     ``ni_daq``: channels of NI devices both ways. ``keithleydaq6510``: `outputs` of an NI device, and `inputs`
     scanned by a DAQ6510 at `address` (``"101:108,110"``), at `nplc` in the range that holds `full_scale` (V).
-    ``array_board``: the board's own converters, over the board's connection.
+    ``array_board``: the board's own converters, over the board's connection. A class of one's own takes `options`.
     """
 
     kind: Literal["daq"] = "daq"
+    models, role = DAQS, Daq
     can = ("multiply", "invert")
-    driver: Literal["ni_daq", "keithleydaq6510", "array_board"]
+
     address: str = ""
     outputs: str = ""
     inputs: str = ""
@@ -400,8 +436,20 @@ class DaqEntry(Entry):
     full_scale: Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, le=1000)] = 10.0
     products: dict[str, str] = {}
 
+    @property
+    def is_own(self) -> bool:
+        """Whether its driver is a class of one's own."""
+        return self.driver not in DAQS
+
     @model_validator(mode="after")
     def _has_what_its_driver_needs(self) -> DaqEntry:
+        if self.is_own:
+            for key in ("outputs", "inputs", "rate", "nplc", "full_scale", "products"):
+                if key in self.model_fields_set:
+                    raise ValueError(f"driver {self.driver} has no use for `{key}`: give it in `options`")
+            return self
+        if self.options:
+            raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
         needed = {"ni_daq": ("outputs", "inputs"), "keithleydaq6510": ("address", "outputs", "inputs")}
         for key in needed.get(self.driver, ()):
             if not getattr(self, key):
@@ -543,13 +591,40 @@ class ChuckEntry(Entry):
 
 
 class BoardEntry(Entry):
-    """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself."""
+    """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself.
+
+    A class of one's own selects at least; which blocks it connects for a DAQ, its methods say.
+    """
 
     kind: Literal["board"] = "board"
+    models, role = BOARDS, BoardSelector
     can = ("select",)
-    driver: Literal["array_board"]
-    address: str
+
+    address: str = ""
     watchdog: Annotated[float, SECONDS, Field(ge=0.1, le=3600)] | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its driver is a class of one's own."""
+        return self.driver not in BOARDS
+
+    @model_validator(mode="after")
+    def _has_what_its_driver_needs(self) -> Self:
+        if not self.is_own and not self.address:
+            raise ValueError(f"`address` is missing: driver {self.driver} needs it")
+        if not self.is_own and self.options:
+            raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
+        if self.watchdog is not None and (missing := self.lacking(BoardWatchdog)):
+            raise ValueError(f"`watchdog` is given, and {self.driver} has none: give it {', '.join(missing)}")
+        return self
+
+    def lacking(self, protocol: type) -> list[str]:
+        """Return what its class, where that is one's own, lacks of a Protocol."""
+        return lacking(self.model.load_driver(), protocol) if self.is_own else []
+
+
+OF_BOARDS: Mapping[Operation, type] = {"multiply": BoardMultiplier, "invert": BoardInverter}
+"""The Protocol by which a board connects what a DAQ serves."""
 
 
 OF_TESTERS: Mapping[Operation, type] = {
@@ -647,7 +722,7 @@ class BesideEntry(Entry):
 
 
 KINDS: tuple[type[Entry], ...] = (
-    SourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, TesterEntry,
+    SourceEntry, PulserEntry, BoardEntry, DaqEntry, SwitchEntry, ChuckEntry, TesterEntry,
     BesideEntry,
 )  # fmt: skip
 
@@ -679,10 +754,6 @@ def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
         for name_of_kind in kinds_of(kind):
             if isinstance(driver, str) and driver in (kind._known(name_of_kind)[0] or {}):
                 return name_of_kind
-    if driver in ("ni_daq", "keithleydaq6510"):
-        return "daq"
-    if driver == "array_board":
-        return "board"
     if name in BY_NAME:
         return BY_NAME[name]
     if isinstance(serves, list):
@@ -691,7 +762,20 @@ def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
         return next(
             (BY_OPERATION[one] for one in serves if one in BY_OPERATION), None if serves else "beside"
         )
-    return None
+    return _kind_of_class(driver) if isinstance(driver, str) else None
+
+
+def _kind_of_class(driver: str) -> str | None:
+    """Return the kind of which a class of one's own has every method; None where it is of none, or cannot be loaded."""
+    try:
+        kind = load_class(own_driver(driver))
+    except ValueError:  # the reason is told where the driver is checked
+        return "beside" if ":" in driver or is_offered(driver) else None
+    complete = (
+        name for entry in KINDS for name in kinds_of(entry)
+        if (role := entry._known(name)[1]) is not Instrument and not lacking(kind, role)
+    )  # fmt: skip
+    return next(complete, None)
 
 
 def _tag(entry: Any) -> str | None:
@@ -767,6 +851,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             if isinstance(entry, TesterEntry):
                 self._seat("tester", name, entry, "is a tester")
             served = entry.served()
+            if isinstance(entry, DaqEntry):
+                served = self._as_the_board_connects(name, entry, served)
             self._nothing_is_left_out(name, entry, served)
             for operation in served:
                 self._serve(operation, name, entry)
@@ -777,6 +863,26 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 f"`{name}` out"
             )
         return self
+
+    def _as_the_board_connects(
+        self, name: str, daq: DaqEntry, served: tuple[Operation, ...]
+    ) -> tuple[Operation, ...]:
+        """Return what a DAQ serves at a board of one's own, which need not connect all; `ValueError` for what it cannot."""
+        board = next((one for one in self.root.values() if isinstance(one, BoardEntry)), None)
+        if board is None or not board.is_own:
+            return served
+        if daq.driver == "array_board" and not can_be_asked(board.model.load_driver(), "converters"):
+            raise ValueError(
+                f"`{name}` is the converters of the board, and {board.driver} has none: give it the property "
+                "`converters`, a Daq, or describe the DAQ"
+            )
+        able = tuple(one for one in served if not board.lacking(OF_BOARDS[one]))
+        for one in daq.serves or (() if able else served):
+            if missing := board.lacking(OF_BOARDS[one]):
+                raise ValueError(
+                    f"`{name}` serves `{one}`, and {board.driver} connects nothing for it: give it {', '.join(missing)}"
+                )
+        return able
 
     @staticmethod
     def _nothing_is_left_out(name: str, entry: Entry, served: tuple[Operation, ...]) -> None:
@@ -999,6 +1105,11 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         return self.serves("pulse") and self.pulser is None and not self.by_tester("pulse")
 
     @property
+    def board_converts(self) -> bool:
+        """Whether vectors are played and read by the board's own converters."""
+        return self.daq is not None and self.daq.driver == "array_board"
+
+    @property
     def one_device(self) -> bool:
         """Whether nothing selects: the chip is one device under probes."""
         return self.board is None and self.switch is None and not self.serves("select")
@@ -1038,6 +1149,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def _has_method(self, operation: Operation) -> bool:
         if self.by_tester(operation) and self.tester is not None:
             return not lacking(self.tester.model.load_driver(), OF_TESTERS[operation])
+        if operation == "sweep" and self.smu is not None:
+            return not self.smu.by_steps
         return operation != "multiply" or self.daq is not None
 
     def sources(self) -> dict[str, str]:
@@ -1064,8 +1177,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         named: dict[str, str] = {}
         for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester"):
             entry = self._entry(seat.partition(" ")[0])
-            named[seat] = (
-                entry.outputs if seat == "daq" and entry is not None else getattr(entry, "address", "")
-            )
+            outputs = getattr(entry, "outputs", "") if seat == "daq" else ""
+            named[seat] = outputs or getattr(entry, "address", "")
         named |= {name: entry.address for name, entry in self.beside.items()}
         return {role: name for role, name in named.items() if name}

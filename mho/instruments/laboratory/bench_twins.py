@@ -254,12 +254,12 @@ class BenchTwins:
         self.matrix = self._build_switch()  # the wires behind a switch matrix
         self._build_meters()
         self._build_pulser()
-        if entries.board is not None:
-            self.devices[entries.board.address] = lines.board
+        self._build_board()
         if entries.switch is not None:  # instruments are served in the order of the addresses
             self.devices[entries.switch.address] = self._switch
         self.daq = self._build_daq(faults)  # has no device when the bench has no NI DAQ
         self._build_voltmeter()
+        self._build_own_daq()
         self._build_chuck()
         self._build_tester(tester)
         self._build_beside()
@@ -326,8 +326,34 @@ class BenchTwins:
                 self.matrix.know_waveform(source, self._lines.playing[line])
         self.devices[entry.address] = generator
 
+    def _build_board(self) -> None:
+        entry, board = self._entries.board, self._lines.board
+        if entry is None:
+            return
+        if not entry.is_own:
+            self.devices[entry.address] = board
+            return
+        twin, rng = entry.model.load_twin(), self._rngs[2].spawn(1)[0]
+        self._place(entry)[entry.address] = twin(
+            self._lines.clock, rng, board, serial="SIM00004", **_taken(entry, twin)
+        )
+
+    def _build_own_daq(self) -> None:
+        """Add the twin of a DAQ of one's own, if there is one: as many inputs are wired as an array has columns."""
+        entry = self._entries.daq
+        if entry is None or not entry.is_own:
+            return
+        lines, twin, rng = self._lines, entry.model.load_twin(), self._rngs[3].spawn(1)[0]
+        count = max(array.columns for array in lines.chip.geometry.values())
+        port = ConverterWires(self._vectors, lines.monitor, entry.address, count)
+        self._place(entry)[entry.address] = twin(
+            lines.clock, rng, port, serial="SIM00009", **_taken(entry, twin)
+        )
+
     def _build_daq(self, faults: Sequence[Fault | DaqFault]) -> DaqSystem:
-        entry, lines = self._entries.daq or DaqEntry(driver="array_board"), self._lines
+        entry, lines = self._entries.daq, self._lines
+        if entry is None or entry.is_own:
+            entry = DaqEntry(driver="array_board")  # which has no device
         outputs, inputs = (
             [names] if names else []
             for names in (entry.outputs, entry.inputs if entry.driver == "ni_daq" else "")

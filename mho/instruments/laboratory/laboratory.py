@@ -18,6 +18,7 @@ from mho.array_types import Floats
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.laboratory.bench_twins import BenchTwins
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
+from mho.instruments.laboratory.board_switches import BoardSwitches
 from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
@@ -199,6 +200,8 @@ class Laboratory(ChipBasis):
         amplified: Any = ConnectedBlock()  # what is connected to the amplifiers of the columns
         if bench.instruments.board is None:
             self.board = Probes((next(iter(self.chip.geometry)), 0, 0))
+        elif bench.instruments.board.is_own:
+            self.board = amplified = BoardSwitches(carrier)
         else:
             self.board = SimulatedArrayBoard(
                 self.clock, device_rngs[2], carrier, serial="SIM00004", channels=simulation.converters,

@@ -26,7 +26,7 @@ def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
     cells = _cells(preset)
     simulation = Simulation(preset=preset) if isinstance(preset, str) else Simulation()
     instruments, daq = bench.instruments, bench.instruments.daq
-    if daq is not None:
+    if daq is not None and not daq.is_own:
         wired = daq.model_copy(update={"products": _products(daq)})
         instruments = instruments.changed(instruments.name_of("daq"), wired)
     return source.model_copy(

@@ -47,9 +47,6 @@ def role_openers(
     seconds, before a lost connection is reopened; None never reopens one, whatever the file says. `limits` stand for the
     file's own. `libraries` are what stands for the library of a vendor, by the instrument's address in the bench file.
     """
-    # Drivers are imported only for benches that use them: each imports PyVISA or nidaqmx.
-    from mho.instruments.drivers.array_board import ArrayBoardDriver
-
     entries = source.bench.instruments
     shared: dict[str, Connection] = {}
     highest = (limits or source.bench.terminal_limits()).highest("vector")
@@ -68,20 +65,22 @@ def role_openers(
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
     def plain(
-        entry: SourceEntry | PulserEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry,
+        entry: SourceEntry | PulserEntry | DaqEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry,
         **options: Any,
     ) -> Any:
         return connect(entry, partial(_made, entry, visa, libraries, **options)).role()
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:
-            shared[entry.address] = connect(entry, lambda: ArrayBoardDriver(entry.address, visa_library=visa))
+            shared[entry.address] = connect(entry, partial(_made, entry, visa, libraries))
         return shared[entry.address]
 
     def daq(entry: DaqEntry) -> Any:
         if entry.driver == "array_board":
             assert entries.board is not None  # the file was checked
             return board(entries.board).role(lambda whole: whole.converters)
+        if entry.is_own:
+            return plain(entry)
         return connect(entry, partial(_open_daq, entry, visa, session, highest)).role()
 
     openers: dict[str, Callable[[], Any]] = {}
