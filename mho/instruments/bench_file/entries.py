@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from mho.errors import LimitError
+from mho.errors import BenchError, LimitError
 from mho.instruments.bench_file.models import (
     PULSE_GENERATORS,
     SOURCE_METERS,
@@ -564,7 +564,8 @@ class TesterEntry(Entry):
     """An instrument that addresses cells by itself and serves several operations, by a class of one's own."""
 
     kind: Literal["tester"] = "tester"
-    models, role = TESTERS, Instrument
+    models: ClassVar[Mapping[str, Model] | None] = TESTERS
+    role = Instrument
 
     address: str = ""
 
@@ -590,6 +591,81 @@ class TesterEntry(Entry):
 
     def _able(self) -> tuple[Operation, ...]:
         return tuple(OF_TESTERS)
+
+
+LINES = Model("mho.instruments.drivers.ni_lines:NILines", "")  # simulated at NI-DAQmx's interpreter
+Ohms = Annotated[float, BeforeValidator(in_unit("ohm")), Field(gt=0, le=1e12)]
+
+
+class LinesEntry(TesterEntry):
+    """A DAQ without a board: outputs at the rows of a chip, inputs behind transimpedance amplifiers at its columns.
+
+    `outputs` and `inputs` are NI channels of row, and column, 0, 1, …, in any order, of any devices; `gate` is the one at
+    the word lines. `transimpedance` is the amplifiers' (ohm), `full_scale` where they end (V), `rate` the wanted sample
+    rate (1/s), `products` the simulated ones by device. It pulses only where `serves` says so.
+    """
+
+    kind: Literal["daq at the lines"] = "daq at the lines"  # type: ignore[assignment]  # in place of the other's
+    models = None
+    in_place = ("pulse",)
+    driver: Literal["ni_daq"]
+    address: Literal[""] = ""
+    outputs: Annotated[str, Field(min_length=1)]
+    inputs: Annotated[str, Field(min_length=1)]
+    gate: str = ""
+    transimpedance: Ohms
+    full_scale: Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, le=10)] = 10.0
+    rate: Annotated[float, BeforeValidator(in_unit("Hz")), Field(gt=0, allow_inf_nan=False)] = 20e3
+    products: dict[str, str] = {}
+
+    @property
+    def model(self) -> Model:
+        """The driver; its twin is NI-DAQmx itself."""
+        return LINES
+
+    @property
+    def driven(self) -> str:
+        """Channels of all outputs, the gate's last."""
+        return f"{self.outputs}, {self.gate}" if self.gate else self.outputs
+
+    @model_validator(mode="after")
+    def _does_what_it_serves(self) -> Self:
+        for key, channels in (("outputs", self.driven), ("inputs", self.inputs)):
+            names = [name.lower().lstrip("/") for name in _channels(channels)]
+            if twice := next((name for name in names if names.count(name) > 1), ""):
+                raise ValueError(f"`{key}` names {twice} twice: each line has a channel of its own")
+        if len(_channels(self.gate)) > 1:
+            raise ValueError(f"`gate` is {self.gate!r}: give the one output at the word lines")
+        if self.gate and "gate" not in self.served():
+            raise ValueError(
+                "`gate` names an output, and `serves` does not name `gate`: add it, or leave the output out"
+            )
+        return self
+
+    def _able(self) -> tuple[Operation, ...]:
+        held: tuple[Operation, ...] = ("gate",) if self.gate else ()
+        return ("select", "read", "sweep", "pulse", "multiply", *held)
+
+    def reached(self) -> tuple[str, ...]:
+        """Return the terminals whose voltages its outputs put out."""
+        return (
+            "bit line",
+            *(["vector"] if "multiply" in self.served() else []),
+            *(["word line"] if self.gate else []),
+        )
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many rows and columns have a channel."""
+        return len(_channels(self.outputs)), len(_channels(self.inputs))
+
+
+def _channels(text: str) -> list[str]:
+    from mho.instruments.simulated.nidaqmx.converters import channel_names  # where a DAQ has no board only
+
+    try:
+        return channel_names(text)
+    except BenchError as error:
+        raise ValueError(str(error)) from None
 
 
 NO_READING = ("identify", "settings", "make_safe", "close")  # what the bench calls at moments of its own
@@ -647,7 +723,7 @@ class BesideEntry(Entry):
 
 KINDS: tuple[type[Entry], ...] = (
     SourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, TesterEntry,
-    BesideEntry,
+    LinesEntry, BesideEntry,
 )  # fmt: skip
 
 
@@ -669,9 +745,11 @@ BY_OPERATION: Mapping[str, str] = {
 
 def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
     """Return the kind of an instrument as a bench file writes it; None where nothing says it."""
+    driver, serves = written.get("driver"), written.get("serves")
+    if driver == "ni_daq" and "transimpedance" in written and written.get("kind", "daq") == "daq":
+        return kinds_of(LinesEntry)[0]
     if "kind" in written:
         return str(written["kind"])
-    driver, serves = written.get("driver"), written.get("serves")
     if name == "daq":  # whose driver may be the board's
         return "daq"
     for kind in KINDS:
@@ -707,6 +785,7 @@ AnyEntry = Annotated[
     | Annotated[ChuckEntry, Tag("[temperature controller]")]
     | Annotated[BoardEntry, Tag("[board]")]
     | Annotated[TesterEntry, Tag("[tester]")]
+    | Annotated[LinesEntry, Tag("[daq at the lines]")]
     | Annotated[BesideEntry, Tag("[beside]")],
     Discriminator(
         _tag,
@@ -772,8 +851,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if "daq" in self._seats and self.board is None:
             name = self.name_of("daq")
             raise ValueError(
-                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or take "
-                f"`{name}` out"
+                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or give the "
+                f"`transimpedance` of the amplifiers if its lines are wired straight to the chip, or take `{name}` out"
             )
         return self
 
@@ -961,6 +1040,11 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         found: TesterEntry | None = self._entry("tester")
         return found
 
+    @property
+    def lines(self) -> LinesEntry | None:
+        """The tester, where it is a DAQ wired straight to the chip."""
+        return self.tester if isinstance(self.tester, LinesEntry) else None
+
     def serves(self, operation: Operation) -> bool:
         """Return whether something on the bench serves an operation."""
         return operation in self._served
@@ -1056,6 +1140,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     def daqmx_lists(self) -> list[str]:
         """Lists of NI-DAQmx channels in use."""
+        if (lines := self.lines) is not None:
+            return [lines.driven, lines.inputs]
         return [] if self.daq is None else self.daq.daqmx_lists()
 
     def buses(self) -> dict[str, str]:
@@ -1063,8 +1149,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         named: dict[str, str] = {}
         for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester"):
             entry = self._entry(seat.partition(" ")[0])
-            named[seat] = (
-                entry.outputs if seat == "daq" and entry is not None else getattr(entry, "address", "")
-            )
+            daq = isinstance(entry, LinesEntry) or (seat == "daq" and entry is not None)
+            named[seat] = entry.outputs if daq else getattr(entry, "address", "")
         named |= {name: entry.address for name, entry in self.beside.items()}
         return {role: name for role, name in named.items() if name}
