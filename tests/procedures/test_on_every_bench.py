@@ -29,6 +29,7 @@ RUNS = {
     "parameter-analyser": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
     "probe-station": {"disturb", "endurance", "form", "iv", "noise", "read", "switching"},
     "row-of-devices": {"disturb", "endurance", "form", "iv", "noise", "read", "switching"},
+    "digital-pattern": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
     "daq-alone": {"iv", "map", "noise", "read"},
     "daq-row": {"contact", "disturb", "endurance", "form", "iv", "multiply", "program", "read", "switching"},
     "two-channels": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},

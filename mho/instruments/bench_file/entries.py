@@ -69,6 +69,7 @@ from mho.instruments.roles import (
 from mho.toml import StrictModel, in_unit
 
 HERE = "localhost"
+NI_OUTPUT = "ni_output"  # whose address is a channel of NI-DAQmx, and none of VISA
 LONGEST_UNIT = 40  # characters
 RAW_PORT = "5025"  # of SCPI over a plain socket (IANA `scpi-raw`): the instrument behind it is that of inst0
 CLASSES = ("INSTR", "SOCKET", "RAW", "INTFC", "SERVANT", "MEMACC", "BACKPLANE")
@@ -1135,14 +1136,20 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     def addresses(self) -> list[str]:
         """VISA addresses in use."""
-        used = [entry.address for entry in self.root.values() if getattr(entry, "address", "")]
+        used = [
+            entry.address for entry in self.root.values() if getattr(entry, "address", "") and entry.driver != NI_OUTPUT
+        ]  # fmt: skip
         return list(dict.fromkeys(used))
 
     def daqmx_lists(self) -> list[str]:
         """Lists of NI-DAQmx channels in use."""
+        single = [
+            entry.address for entry in self.root.values()
+            if isinstance(entry, SourceEntry) and entry.driver == NI_OUTPUT
+        ]  # fmt: skip
         if (lines := self.lines) is not None:
-            return [lines.driven, lines.inputs]
-        return [] if self.daq is None else self.daq.daqmx_lists()
+            return [lines.driven, lines.inputs, *single]
+        return single if self.daq is None else [*self.daq.daqmx_lists(), *single]
 
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""

@@ -306,7 +306,7 @@ class BenchTwins:
             )
             for channel, (_, wired_to) in channels.items():
                 self._lines.compliance[wired_to.line] = compliance_of(twin, channel)
-            self.devices[address] = twin
+            self._place(next(entry for _, entry in channels.values()))[address] = twin
 
     def _generator_name(self, channel: int, line: str) -> str:
         return line if self.matrix is None else f"pulser {channel}"
