@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
-from mho.instruments.bench_file.entries import Amperes, Instruments, Positive, Seconds, Volts
+from mho.instruments.bench_file.entries import Amperes, Instruments, LinesEntry, Positive, Seconds, Volts
 from mho.instruments.bench_file.operations import OPERATIONS, WITHOUT, Operation
 from mho.instruments.bench_file.switch_paths import CellWiring
 from mho.instruments.limits import Limits, TerminalLimits
@@ -353,6 +353,8 @@ def load_bench_file(name: str) -> BenchSource:
         _check_one_device(name, bench, chip_text)
     if bench.instruments.cell_wiring is not None:
         _check_lines(name, bench, chip_text, bench.instruments.cell_wiring)
+    if bench.instruments.lines is not None:
+        _check_channels(name, bench, chip_text, bench.instruments.lines)
     defects_text = _defects_text(name, bench, folder, chip_text, beside)
     return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)
 
@@ -395,6 +397,40 @@ def _check_lines(name: str, bench: BenchFile, chip_text: str, wiring: CellWiring
                 f"bench file {name}: `cell` in [check] is {array}[{row}, {column}], and the array is {arrays[0].name} with "
                 f"{rows} rows and {columns} columns: name one of its cells"
             )
+
+
+def _check_channels(name: str, bench: BenchFile, chip_text: str, lines: LinesEntry) -> None:
+    """Raise `BenchError` when a DAQ at the lines has not one channel for each, or would switch a whole row at once."""
+    where = f"bench file {name}: [instruments.{bench.instruments.name_of('tester')}]"
+    arrays = read_chip_text(chip_text, bench.chip).arrays
+    if len(arrays) != 1:
+        raise BenchError(
+            f"{where} is wired to one array, and chip map {bench.chip} has {len(arrays)}: name a map of one array"
+        )
+    rows, columns = arrays[0].rows, arrays[0].columns
+    for key, count, there, line in zip(
+        ("outputs", "inputs"), lines.counts(), (rows, columns), ("row", "column"), strict=True
+    ):
+        if count != there:
+            raise BenchError(
+                f"{where} has {count} `{key}`, and the array of chip map {bench.chip} has {there} {line}s: name one "
+                f"channel for each {line}"
+            )
+    if columns == 1:
+        return
+    if bench.instruments.serves("pulse"):
+        raise BenchError(
+            f"{where} names `pulse` in `serves`, and a pulse on a row reaches all its {columns} cells, for the amplifiers "
+            "hold every column at 0 V: take `pulse` out, or name a chip map of one column"
+        )
+    vector, bit_line = (
+        bench.limits[one].voltage if one in bench.limits else math.inf for one in ("vector", "bit line")
+    )
+    if bit_line > vector:
+        raise BenchError(
+            f"{where}: what is applied to a cell reaches all {columns} of its row: the limit of {bit_line:g} V in "
+            f'[limits."bit line"] must not be above the {vector:g} V of [limits.vector]; lower it'
+        )
 
 
 def is_real(name: str) -> bool:

@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from mho.errors import LimitError
+from mho.errors import BenchError, LimitError
 from mho.instruments.bench_file.models import (
     BOARDS,
     DAQS,
@@ -81,6 +81,7 @@ from mho.instruments.roles import (
 from mho.toml import StrictModel, in_unit
 
 HERE = "localhost"
+NI_OUTPUT = "ni_output"  # whose address is a channel of NI-DAQmx, and none of VISA
 LONGEST_UNIT = 40  # characters
 RAW_PORT = "5025"  # of SCPI over a plain socket (IANA `scpi-raw`): the instrument behind it is that of inst0
 CLASSES = ("INSTR", "SOCKET", "RAW", "INTFC", "SERVANT", "MEMACC", "BACKPLANE")
@@ -640,7 +641,8 @@ class TesterEntry(Entry):
     """An instrument that addresses cells by itself and serves several operations, by a class of one's own."""
 
     kind: Literal["tester"] = "tester"
-    models, role = TESTERS, Instrument
+    models: ClassVar[Mapping[str, Model] | None] = TESTERS
+    role = Instrument
 
     address: str = ""
 
@@ -666,6 +668,81 @@ class TesterEntry(Entry):
 
     def _able(self) -> tuple[Operation, ...]:
         return tuple(OF_TESTERS)
+
+
+LINES = Model("mho.instruments.drivers.ni_lines:NILines", "")  # simulated at NI-DAQmx's interpreter
+Ohms = Annotated[float, BeforeValidator(in_unit("ohm")), Field(gt=0, le=1e12)]
+
+
+class LinesEntry(TesterEntry):
+    """A DAQ without a board: outputs at the rows of a chip, inputs behind transimpedance amplifiers at its columns.
+
+    `outputs` and `inputs` are NI channels of row, and column, 0, 1, …, in any order, of any devices; `gate` is the one at
+    the word lines. `transimpedance` is the amplifiers' (ohm), `full_scale` where they end (V), `rate` the wanted sample
+    rate (1/s), `products` the simulated ones by device. It pulses only where `serves` says so.
+    """
+
+    kind: Literal["daq at the lines"] = "daq at the lines"  # type: ignore[assignment]  # in place of the other's
+    models = None
+    in_place = ("pulse",)
+    driver: Literal["ni_daq"]
+    address: Literal[""] = ""
+    outputs: Annotated[str, Field(min_length=1)]
+    inputs: Annotated[str, Field(min_length=1)]
+    gate: str = ""
+    transimpedance: Ohms
+    full_scale: Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, le=10)] = 10.0
+    rate: Annotated[float, BeforeValidator(in_unit("Hz")), Field(gt=0, allow_inf_nan=False)] = 20e3
+    products: dict[str, str] = {}
+
+    @property
+    def model(self) -> Model:
+        """The driver; its twin is NI-DAQmx itself."""
+        return LINES
+
+    @property
+    def driven(self) -> str:
+        """Channels of all outputs, the gate's last."""
+        return f"{self.outputs}, {self.gate}" if self.gate else self.outputs
+
+    @model_validator(mode="after")
+    def _does_what_it_serves(self) -> Self:
+        for key, channels in (("outputs", self.driven), ("inputs", self.inputs)):
+            names = [name.lower().lstrip("/") for name in _channels(channels)]
+            if twice := next((name for name in names if names.count(name) > 1), ""):
+                raise ValueError(f"`{key}` names {twice} twice: each line has a channel of its own")
+        if len(_channels(self.gate)) > 1:
+            raise ValueError(f"`gate` is {self.gate!r}: give the one output at the word lines")
+        if self.gate and "gate" not in self.served():
+            raise ValueError(
+                "`gate` names an output, and `serves` does not name `gate`: add it, or leave the output out"
+            )
+        return self
+
+    def _able(self) -> tuple[Operation, ...]:
+        held: tuple[Operation, ...] = ("gate",) if self.gate else ()
+        return ("select", "read", "sweep", "pulse", "multiply", *held)
+
+    def reached(self) -> tuple[str, ...]:
+        """Return the terminals whose voltages its outputs put out."""
+        return (
+            "bit line",
+            *(["vector"] if "multiply" in self.served() else []),
+            *(["word line"] if self.gate else []),
+        )
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many rows and columns have a channel."""
+        return len(_channels(self.outputs)), len(_channels(self.inputs))
+
+
+def _channels(text: str) -> list[str]:
+    from mho.instruments.simulated.nidaqmx.converters import channel_names  # where a DAQ has no board only
+
+    try:
+        return channel_names(text)
+    except BenchError as error:
+        raise ValueError(str(error)) from None
 
 
 NO_READING = ("identify", "settings", "make_safe", "close")  # what the bench calls at moments of its own
@@ -723,7 +800,7 @@ class BesideEntry(Entry):
 
 KINDS: tuple[type[Entry], ...] = (
     SourceEntry, PulserEntry, BoardEntry, DaqEntry, SwitchEntry, ChuckEntry, TesterEntry,
-    BesideEntry,
+    LinesEntry, BesideEntry,
 )  # fmt: skip
 
 
@@ -745,9 +822,11 @@ BY_OPERATION: Mapping[str, str] = {
 
 def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
     """Return the kind of an instrument as a bench file writes it; None where nothing says it."""
+    driver, serves = written.get("driver"), written.get("serves")
+    if driver == "ni_daq" and "transimpedance" in written and written.get("kind", "daq") == "daq":
+        return kinds_of(LinesEntry)[0]
     if "kind" in written:
         return str(written["kind"])
-    driver, serves = written.get("driver"), written.get("serves")
     if name == "daq":  # whose driver may be the board's
         return "daq"
     for kind in KINDS:
@@ -792,6 +871,7 @@ AnyEntry = Annotated[
     | Annotated[ChuckEntry, Tag("[temperature controller]")]
     | Annotated[BoardEntry, Tag("[board]")]
     | Annotated[TesterEntry, Tag("[tester]")]
+    | Annotated[LinesEntry, Tag("[daq at the lines]")]
     | Annotated[BesideEntry, Tag("[beside]")],
     Discriminator(
         _tag,
@@ -859,8 +939,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if "daq" in self._seats and self.board is None:
             name = self.name_of("daq")
             raise ValueError(
-                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or take "
-                f"`{name}` out"
+                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or give the "
+                f"`transimpedance` of the amplifiers if its lines are wired straight to the chip, or take `{name}` out"
             )
         return self
 
@@ -1068,6 +1148,11 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         found: TesterEntry | None = self._entry("tester")
         return found
 
+    @property
+    def lines(self) -> LinesEntry | None:
+        """The tester, where it is a DAQ wired straight to the chip."""
+        return self.tester if isinstance(self.tester, LinesEntry) else None
+
     def serves(self, operation: Operation) -> bool:
         """Return whether something on the bench serves an operation."""
         return operation in self._served
@@ -1165,19 +1250,27 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     def addresses(self) -> list[str]:
         """VISA addresses in use."""
-        used = [entry.address for entry in self.root.values() if getattr(entry, "address", "")]
+        used = [
+            entry.address for entry in self.root.values() if getattr(entry, "address", "") and entry.driver != NI_OUTPUT
+        ]  # fmt: skip
         return list(dict.fromkeys(used))
 
     def daqmx_lists(self) -> list[str]:
         """Lists of NI-DAQmx channels in use."""
-        return [] if self.daq is None else self.daq.daqmx_lists()
+        single = [
+            entry.address for entry in self.root.values()
+            if isinstance(entry, SourceEntry) and entry.driver == NI_OUTPUT
+        ]  # fmt: skip
+        if (lines := self.lines) is not None:
+            return [lines.driven, lines.inputs, *single]
+        return single if self.daq is None else [*self.daq.daqmx_lists(), *single]
 
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named: dict[str, str] = {}
         for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester"):
             entry = self._entry(seat.partition(" ")[0])
-            outputs = getattr(entry, "outputs", "") if seat == "daq" else ""
+            outputs = getattr(entry, "outputs", "") if seat in ("daq", "tester") else ""
             named[seat] = outputs or getattr(entry, "address", "")
         named |= {name: entry.address for name, entry in self.beside.items()}
         return {role: name for role, name in named.items() if name}

@@ -62,7 +62,10 @@ SOURCE_METERS = {
     "agilentb1500": _packaged("agilentb1500:AgilentB1500", 10, "smu"),
     "keysightb2912a": _packaged("keysightb2912a:KeysightB2912A", 2),
 }
-VOLTAGE_SOURCES = {"yokogawags210": _packaged("yokogawags210:YokogawaGS210")}
+VOLTAGE_SOURCES = {
+    "yokogawags210": _packaged("yokogawags210:YokogawaGS210"),
+    "ni_output": _packaged("ni_output:NIOutput"),
+}
 PULSE_GENERATORS = {
     "keysight33522b": _packaged("keysight33522b:Keysight33522B", 2),
     "keysight33622a": _packaged("keysight33522b:Keysight33622A", 2),

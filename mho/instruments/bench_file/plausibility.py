@@ -59,6 +59,8 @@ def _doubts(terminal: str, entry: LimitEntry, borne: Mapping[str, float], bench:
 def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
     """Return the largest values that the instruments at a terminal can deliver, by quantity; unknown ones are left out."""
     entries = bench.instruments
+    if entries.lines is not None:
+        return {"voltage": NI_OUTPUTS} if terminal != "word line" or entries.lines.gate else {}
     if terminal == "vector":
         by_ni = entries.daq is not None and bool(entries.daq.outputs)
         return {"voltage": NI_OUTPUTS} if by_ni else {}

@@ -30,6 +30,7 @@ from mho.instruments.laboratory.chip_lines import (
     edge_of,
 )
 from mho.instruments.laboratory.probes import Probes
+from mho.instruments.laboratory.row_wires import RowWires
 from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.faults import DaqFault, Fault
@@ -42,6 +43,7 @@ from mho.instruments.simulated.physics.heated_stage import HeatedStage
 
 log = logging.getLogger(__name__)
 
+NI_EDGE = 0.2e-6  # s, 10 to 90 %, of an output of an X Series device
 RESISTANCE = 50.0  # ohm, source resistance in a contention
 
 # Present level of a source, V; None when it drives nothing
@@ -235,14 +237,14 @@ class BenchTwins:
     `vectors`: the lines that the DAQ is wired to.
     `entries`: of the bench file.
     `rngs`: seven, for the instruments.
-    `tester`: the lines of all arrays, for a tester.
+    `tester`: the lines of all arrays, for a tester, or for a DAQ wired straight to them.
     `faults`: the laboratory's faults; the DAQ checks them in every call.
     `BenchError` when a DAQ cannot be as the bench file says.
     """
 
     def __init__(
         self, lines: ChipLines, vectors: VectorLines, entries: Instruments,
-        rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires,
+        rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires | RowWires,
     ) -> None:  # fmt: skip
         self.devices: dict[str, Any] = {}  # twin by VISA address
         self.libraries: dict[str, Any] = {}  # the twin of one whose driver calls a vendor's library
@@ -257,11 +259,14 @@ class BenchTwins:
         self._build_board()
         if entries.switch is not None:  # instruments are served in the order of the addresses
             self.devices[entries.switch.address] = self._switch
-        self.daq = self._build_daq(faults)  # has no device when the bench has no NI DAQ
+        self.daq = (  # has no device when the bench has no NI DAQ
+            self._build_lines(tester, faults) if isinstance(tester, RowWires) else self._build_daq(faults)
+        )
         self._build_voltmeter()
         self._build_own_daq()
         self._build_chuck()
-        self._build_tester(tester)
+        if not isinstance(tester, RowWires):
+            self._build_tester(tester)
         self._build_beside()
 
     def _build_switch(self) -> MatrixWires | None:
@@ -301,7 +306,7 @@ class BenchTwins:
             )
             for channel, (_, wired_to) in channels.items():
                 self._lines.compliance[wired_to.line] = compliance_of(twin, channel)
-            self.devices[address] = twin
+            self._place(next(entry for _, entry in channels.values()))[address] = twin
 
     def _generator_name(self, channel: int, line: str) -> str:
         return line if self.matrix is None else f"pulser {channel}"
@@ -374,6 +379,21 @@ class BenchTwins:
         if outputs:
             lines.reach = lambda: daq.reach(entry.outputs)
         return daq
+
+    def _build_lines(self, rows: RowWires, faults: Sequence[Fault | DaqFault]) -> DaqSystem:
+        """Return the NI devices whose outputs and inputs are at the lines of the chip."""
+        entry, lines = self._entries.lines, self._lines
+        assert entry is not None  # else there are no such wires
+        lines.edges["bit line"] = lambda: NI_EDGE
+        port = ConverterWires(rows, lines.monitor, entry.outputs, entry.counts()[1])
+        try:
+            return DaqSystem(
+                entry.products, lines.clock, self._rngs[3], port, outputs=[entry.driven], inputs=[entry.inputs],
+                faults=faults,
+            )  # fmt: skip
+        except ValueError as error:
+            name = self._entries.name_of("tester")
+            raise BenchError(f"[instruments.{name}]: {error}") from None
 
     def _build_voltmeter(self) -> None:
         """Add the DAQ6510 that reads the answers to the DAQ's outputs, if there is one."""

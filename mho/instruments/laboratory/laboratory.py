@@ -23,6 +23,7 @@ from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
 from mho.instruments.laboratory.probes import ALWAYS_ON, Probes
+from mho.instruments.laboratory.row_wires import RowWires
 from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.faults import DaqFault, Fault
@@ -197,7 +198,10 @@ class Laboratory(ChipBasis):
         self._wire(self.chip)
         carrier = Carrier()
         self.board: Any  # a SimulatedArrayBoard, or what stands for it
+        daq = bench.instruments.lines
         amplified: Any = ConnectedBlock()  # what is connected to the amplifiers of the columns
+        if daq is not None:
+            amplified.transimpedance = daq.transimpedance
         if bench.instruments.board is None:
             self.board = Probes((next(iter(self.chip.geometry)), 0, 0))
         elif bench.instruments.board.is_own:
@@ -225,7 +229,11 @@ class Laboratory(ChipBasis):
         # other, and the chip, until the collector runs.
         lines, vectors = proxy(self.lines), proxy(self.vectors)
         carrier.connect(lines, vectors)
-        wires = TesterWires(lines, self.board, amplified, self.circuits)
+        wires: TesterWires | RowWires = TesterWires(lines, self.board, amplified, self.circuits)
+        if daq is not None:
+            wires = RowWires(
+                lines, self.board, amplified, self.circuits, gated=bool(daq.gate), full_scale=daq.full_scale
+            )
         twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires)
         self.devices, self.libraries = twins.devices, twins.libraries
         self.daq, self._matrix = twins.daq, twins.matrix
@@ -233,6 +241,9 @@ class Laboratory(ChipBasis):
         wired = bench.instruments
         self._gate = "tester" if wired.by_tester("gate") or wired.by_tester("program") else "gate"
         self._outputs = "" if bench.instruments.daq is None else bench.instruments.daq.outputs
+        self._vector = "daq"  # the role whose outputs these are
+        if daq is not None:
+            self._vector, self._outputs = "tester", daq.driven
         reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
         self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
 
@@ -269,7 +280,7 @@ class Laboratory(ChipBasis):
         if any(waveform is not None and abs(waveform.extreme) > REST for waveform in waveforms):
             names.add("pulser")
         if np.abs(self.held_vector()).max(initial=0.0) > REST:
-            names.add("daq")
+            names.add(self._vector)
         if self.board.mode != "SAFE":
             names.add("board")
         return tuple(sorted(names))

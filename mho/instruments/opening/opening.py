@@ -23,6 +23,7 @@ from mho.instruments.bench_file.entries import (
     BoardEntry,
     ChuckEntry,
     DaqEntry,
+    LinesEntry,
     PulserEntry,
     SourceEntry,
     SwitchEntry,
@@ -83,6 +84,12 @@ def role_openers(
             return plain(entry)
         return connect(entry, partial(_open_daq, entry, visa, session, highest)).role()
 
+    def lines(entry: LinesEntry) -> Any:
+        widest = max((limits or source.bench.terminal_limits()).highest(one) for one in entry.reached())
+        return connect(
+            entry, partial(_open_lines, entry, session, min(widest, NI_OUTPUTS), source.bench.read.gate)
+        ).role()
+
     openers: dict[str, Callable[[], Any]] = {}
     if (reader := entries.smu) is not None:
         openers["smu"] = lambda: source_of(reader)
@@ -101,7 +108,7 @@ def role_openers(
             stage, output=stage.output, input=stage.input, heater_range=stage.heater_range
         )
     if (tester := entries.tester) is not None:
-        openers["tester"] = lambda: plain(tester)
+        openers["tester"] = lambda: lines(tester) if isinstance(tester, LinesEntry) else plain(tester)
     for name, one in entries.beside.items():
         if source.bench.simulation is None or one.twin:
             openers[name] = partial(plain, one)
@@ -149,6 +156,16 @@ def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: f
         outputs.close()
         raise
     return ScannedDaq(outputs, inputs, full_scale=entry.full_scale, nplc=entry.nplc)
+
+
+def _open_lines(entry: LinesEntry, session: Callable[[], Any], span: float, gate: float) -> Any:
+    """Open a DAQ at the lines of a chip; its outputs refuse voltages beyond +-`span` (V); `gate` is that of products, V."""
+    from mho.instruments.drivers.ni_lines import NILines
+
+    return NILines(
+        entry.outputs, entry.inputs, gate=entry.gate, product_gate=gate, transimpedance=entry.transimpedance,
+        full_scale=entry.full_scale, rate=entry.rate, output_range=(-span, span), session=session,
+    )  # fmt: skip
 
 
 def connect_instruments(

@@ -280,9 +280,7 @@ def test_a_register_that_keeps_another_value_is_told():
         twin = twin_of(bench)
         take = twin._take
         twin._take = lambda register, value: take(register, value & 0xF7)
-        with pytest.raises(
-            InstrumentError, match=r"register 11 of the chip has 2, not 10 as written"
-        ):
+        with pytest.raises(InstrumentError, match=r"register 11 of the chip has 2, not 10 as written"):
             bench.program(CELL, 8e-6, 1.2e-6)
         del twin._take
 
