@@ -22,6 +22,7 @@ from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
 from mho.instruments.opening import open_rehearsal, open_simulated
 from mho.instruments.simulated import Cells
 from mho.procedures.base import Procedure
+from mho.procedures.chip_in_use import on_chip
 from mho.procedures.needs import check_needs
 from mho.procedures.stream import Ended, Event, Observer, Started
 from mho.running.phases import already_open, carry_out
@@ -189,6 +190,7 @@ def rehearse(
     that cannot be used on any bench, `Aborted` when the user stops it.
     """
     source = load_bench_file(bench)
+    procedure = on_chip(procedure, source.chip_text, f"chip map {source.bench.chip}")
     check_needs(procedure, source.bench)
     seed = secrets.randbits(32) if seed is None else seed
     with open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force) as opened:
