@@ -590,8 +590,9 @@ def _check_twins(bench: Bench) -> None:
     """
     live = () if bench.simulated is None else bench.simulated.live()
     if live:
+        titles = " and ".join(map(bench.file.instruments.title, live))
         raise UnsafeError(
-            f"NOT SAFE: the simulated {' and '.join(live)} is still on, though the bench says that it is safe; see to "
+            f"NOT SAFE: the simulated {titles} is still on, though the bench says that it is safe; see to "
             "the procedure's or the driver's own `safe`",
             live=live,
         )

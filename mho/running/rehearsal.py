@@ -265,8 +265,9 @@ def bus_reports(
     addresses = bench.instruments.buses()
     reports = []
     for address in dict.fromkeys(addresses.values()):
-        roles = ", ".join(role for role, used in addresses.items() if used == address)
-        interface = "DAQ" if roles == "daq" else address.partition("::")[0].rstrip("0123456789").upper()
+        roles = [role for role, used in addresses.items() if used == address]
+        interface = "DAQ" if roles == ["daq"] else address.partition("::")[0].rstrip("0123456789").upper()
         messages = lab.traffic[address].messages
-        reports.append(BusReport(roles, address, messages, times.get(interface, _OTHER)))
+        named = ", ".join(map(bench.instruments.title, roles))
+        reports.append(BusReport(named, address, messages, times.get(interface, _OTHER)))
     return tuple(reports)

@@ -100,7 +100,7 @@ class Bench(GuardedBench):
         self.forming = FormingRecord(source.chip_text, known, insisted)
         board = source.bench.instruments.board
         watchdog = Watchdog(instruments.board, None if board is None else board.watchdog, every, now)
-        super().__init__(instruments, watchdog, release, now)
+        super().__init__(instruments, watchdog, release, now, source.bench.instruments.title)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
         cells = read_chip_text(source.chip_text).cells
