@@ -31,6 +31,7 @@ from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated, operators
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
+from mho.instruments.bench.stand_ins import MeterPulses
 from mho.instruments.bench.vectors import CellwiseProducts, Index, OnVectors, Vectors, inverse_zero, unheard
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
@@ -113,6 +114,8 @@ class Bench(GuardedBench):
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         tools = self._tools = operators(instruments, source.bench, self._let_pass)
+        if laboratory is not None and isinstance(tools.pulser, MeterPulses):
+            tools.pulser.applied = laboratory.monitor.count_meter_pulses
         self._checks = CellChecks(self._limits, tools, source.bench)
         lines = CellLines if source.bench.instruments.cell_wiring is None else MatrixLines
         self._cells = lines(tools, self._crosspoints, self._limits, self._states)

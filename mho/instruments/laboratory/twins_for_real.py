@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
 from mho.instruments.bench_file.entries import DaqEntry
+from mho.instruments.laboratory.untwinned import missing_twins, without_twins
 from mho.instruments.simulated.nidaqmx.converters import PRODUCTS, Bus, channel_names
 from mho.instruments.simulated.physics.cells.presets import CellPreset, Cells, cell_preset
+
+log = logging.getLogger(__name__)
 
 
 def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
@@ -25,7 +30,9 @@ def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
         return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
     cells = _cells(preset)
     simulation = Simulation(preset=preset) if isinstance(preset, str) else Simulation()
-    instruments, daq = bench.instruments, bench.instruments.daq
+    for sentence in missing_twins(bench.instruments).values():
+        log.warning("%s; the rest is rehearsed", sentence)
+    instruments, daq = without_twins(bench.instruments), bench.instruments.daq
     if daq is not None:
         wired = daq.model_copy(update={"products": _products(daq)})
         instruments = instruments.changed(instruments.name_of("daq"), wired)
