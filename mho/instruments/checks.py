@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -287,6 +287,7 @@ class CheckFinding:
     advice: str = ""  # what to do about it
     # Whether an output, or the board, is on. None where that could not be read, and for all other checks.
     live: bool | None = None
+    title: str = ""  # of the subject, where the file calls it otherwise than its role
 
 
 @dataclass(frozen=True)
@@ -322,7 +323,9 @@ def check_bench(
             laboratory.chip.cells[array].fix((row, column), 1.0 / check.resistor)
         checker = _Checker(source, stack, force)
         checker.check(openers)
-    return BenchReport(source.bench.name, tuple(checker.findings))
+    titles = {role: source.bench.instruments.title(role) for role in openers}
+    findings = (replace(one, title=titles.get(one.subject, "")) for one in checker.findings)
+    return BenchReport(source.bench.name, tuple(findings))
 
 
 class _Checker:
@@ -393,7 +396,7 @@ class _Checker:
         ]
         outputs = {role: live.get((role, "output")) for role in there}
         reasons = [
-            f"the output of {role} is {'on' if on else 'not known to be off'}"
+            f"the output of {self._bench.instruments.title(role)} is {'on' if on else 'not known to be off'}"
             for role, on in outputs.items()
             if on is not False
         ]
@@ -441,7 +444,8 @@ class _Checker:
             roles += [role for role in ("board", "gate", "switch") if there.entry(role) is not None]
         missing = [role for role in roles if role not in self._opened]
         if missing:
-            return _wrong(f"not tried without {', '.join(missing)}", "mend the connection first")
+            named = ", ".join(map(self._bench.instruments.title, missing))
+            return _wrong(f"not tried without {named}", "mend the connection first")
         used = {role: self._opened[role] for role in roles}
         with self._safe_afterwards(used):
             readings = read_contact(

@@ -31,6 +31,7 @@ from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated, operators
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
+from mho.instruments.bench.stand_ins import MeterPulses
 from mho.instruments.bench.vectors import CellwiseProducts, Index, OnVectors, Vectors, inverse_zero, unheard
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
@@ -102,7 +103,7 @@ class Bench(GuardedBench):
         self.forming = FormingRecord(source.chip_text, known, insisted)
         board = source.bench.instruments.board
         watchdog = Watchdog(instruments.board, None if board is None else board.watchdog, every, now)
-        super().__init__(instruments, watchdog, release, now)
+        super().__init__(instruments, watchdog, release, now, source.bench.instruments.title)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
         cells = read_chip_text(source.chip_text).cells
@@ -115,6 +116,8 @@ class Bench(GuardedBench):
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         tools = self._tools = operators(instruments, source.bench, self._let_pass)
+        if laboratory is not None and isinstance(tools.pulser, MeterPulses):
+            tools.pulser.applied = laboratory.monitor.count_meter_pulses
         self._checks = CellChecks(self._limits, tools, source.bench)
         self.programs = instruments.tester is not None and source.bench.instruments.by_tester("program")
         lines = CellLines if source.bench.instruments.cell_wiring is None else MatrixLines

@@ -209,13 +209,15 @@ def read_back(role: str, instrument: Any) -> bool | None:
     return None if enabled is None else bool(enabled)
 
 
-def not_confirmed(failed: Mapping[str, Exception], left_on: Sequence[str] = ()) -> UnsafeError:
-    """Log what `make_safe` could not confirm, and return it as an error to raise."""
-    for name, error in failed.items():
-        log.critical("%s is not confirmed safe: %s", name, error)
+def not_confirmed(
+    failed: Mapping[str, Exception], left_on: Sequence[str] = (), title: Callable[[str], str] = str
+) -> UnsafeError:
+    """Log what `make_safe` could not confirm, and return it as an error to raise; `title` returns a role in words."""
+    for role, error in failed.items():
+        log.critical("%s is not confirmed safe: %s", title(role), error)
     return UnsafeError(
         "NOT CONFIRMED SAFE: "
-        + "; ".join(f"{name} ({error})" for name, error in failed.items())
+        + "; ".join(f"{title(role)} ({error})" for role, error in failed.items())
         + ". Switch these outputs off by hand before touching the chip",
         live=tuple(failed),
         left_on=left_on,

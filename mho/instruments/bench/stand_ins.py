@@ -6,6 +6,7 @@ an instrument: nothing is sent, and there is nothing to make safe.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from mho.errors import BenchError, LimitError
@@ -127,12 +128,15 @@ class MeterPulses:
 
     `meter`: the unit at the bit line.
     `aperture`: duration of a reading with the bench's settings, s, at most.
+
+    `applied`: told of pulses that were applied: width (s) and number; a rehearsal counts them.
     """
 
     edge = SOURCE_EDGE
 
     def __init__(self, meter: SweepingMeter, aperture: float) -> None:
         self._meter, self._assumed = meter, aperture
+        self.applied: Callable[[float, int], object] = lambda width, count: None
         self._volts = self._width = 0.0
 
     def configure(self, channel: int) -> None:
@@ -160,9 +164,10 @@ class MeterPulses:
         own: Any = getattr(self._meter, "pulse", None)
         if own is not None:
             own([self._volts] * count, width=self._width, period=2.0 * self._width)
-            return
-        wait = self._width - self._aperture
-        self._meter.sweep([self._volts, 0.0] * count, wait if wait >= SHORTEST_DELAY else 0.0)
+        else:
+            wait = self._width - self._aperture
+            self._meter.sweep([self._volts, 0.0] * count, wait if wait >= SHORTEST_DELAY else 0.0)
+        self.applied(self._width, count)
 
     @property
     def _aperture(self) -> float:

@@ -146,7 +146,7 @@ class TesterProgrammer:
         pulses = getattr(self._tester, attribute, None)
         if not pulses:
             raise BenchError(
-                f"{_name(self._tester)} does not say the largest pulses that it applies by itself, against which limits "
+                f"{name_of(self._tester)} does not say the largest pulses that it applies by itself, against which limits "
                 f'are checked: give it the attribute `{attribute}` = (Pulse("set", …), …)'
             )
         return tuple(pulses)
@@ -154,9 +154,9 @@ class TesterProgrammer:
     def program(self, target: float, tolerance: float) -> ProgrammedCell:
         """Return what the tester says of the cell that it brought to `target` +- `tolerance` (S); `InstrumentError` for
         what cannot be."""
-        answer = self._checked("program", _ask(self._tester, "program", target, tolerance))
+        answer = self._checked("program", ask(self._tester, "program", target, tolerance))
         if answer.reached and not abs(answer.conductance - target) <= tolerance * (1.0 + 1e-9):
-            raise _nonsense(
+            raise nonsense(
                 self._tester, "program", tuple(answer), f"a conductance within {target:g} +- {tolerance:g} S: it says "
                 "that it reached it",
             )  # fmt: skip
@@ -164,7 +164,7 @@ class TesterProgrammer:
 
     def form(self) -> ProgrammedCell:
         """Return what the tester says of the cell that it formed."""
-        return self._checked("form", _ask(self._tester, "form"))
+        return self._checked("form", ask(self._tester, "form"))
 
     def _checked(self, method: str, answer: Any) -> ProgrammedCell:
         """Return an answer of finite conductance, whole pulses, and a yes or no."""
@@ -176,7 +176,7 @@ class TesterProgrammer:
         if cell is None or not (
             math.isfinite(cell.conductance) and 0 <= cell.pulses == pulses and reached in (0, 1)
         ):
-            raise _nonsense(
+            raise nonsense(
                 self._tester,
                 method,
                 answer,

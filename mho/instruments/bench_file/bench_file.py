@@ -208,6 +208,15 @@ class BenchFile(StrictModel):
             offered.setdefault("temperature", "the simulated chip")
         return offered
 
+    def unguarded(self) -> str:
+        """Return a sentence that names what would hold its level without this computer; "" where a watchdog guards all."""
+        names = self.instruments.unguarded()
+        if not names:
+            return ""
+        *others, last = names
+        who = f"{', '.join(others)} and {last} hold their" if others else f"{last} holds its"
+        return f"no watchdog: if the computer dies, {who} last level"
+
     @property
     def offers_everything(self) -> bool:
         """Whether the bench offers every operation that there is, or what does the same."""

@@ -1184,6 +1184,18 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         """Return the name in the file of what fills `smu`, `gate`, ...; the attribute's own where nothing does."""
         return self._seats.get(seat, (seat, None))[0]
 
+    def title(self, role: str) -> str:
+        """Return what a reader is told of `smu`, `gate`, ...: the name in the file, with the role where that is another."""
+        name = self.name_of(role)
+        return role if name == role else f"{name} ({role})"
+
+    def unguarded(self) -> tuple[str, ...]:
+        """Return the names of what holds its last level when the computer dies: no board's watchdog grounds the lines."""
+        if self.board is not None and self.board.watchdog is not None:
+            return ()
+        holding = [seat for seat in ("smu", "gate", "daq", "tester") if self._entry(seat) is not None]
+        return tuple(dict.fromkeys(map(self.name_of, holding)))
+
     @property
     def pulses_by_meter(self) -> bool:
         """Whether the source-measure unit applies the pulses, as its `serves` allows."""

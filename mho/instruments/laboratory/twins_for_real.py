@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
 from mho.instruments.bench_file.entries import DaqEntry, LinesEntry
+from mho.instruments.laboratory.untwinned import missing_twins, without_twins
 from mho.instruments.simulated.nidaqmx.converters import PRODUCTS, Bus, channel_names
 from mho.instruments.simulated.physics.cells.presets import CellPreset, Cells, cell_preset
+
+log = logging.getLogger(__name__)
 
 HEADROOM = 5.0  # V between the end of an amplifier's output and its supply
 
@@ -27,7 +32,9 @@ def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
         return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
     cells = _cells(preset)
     simulation = Simulation(preset=preset) if isinstance(preset, str) else Simulation()
-    instruments = bench.instruments
+    for sentence in missing_twins(bench.instruments).values():
+        log.warning("%s; the rest is rehearsed", sentence)
+    instruments = without_twins(bench.instruments)
     if instruments.lines is not None:  # whose amplifiers reach their full scale, and a little more
         supply = instruments.lines.full_scale + HEADROOM
         simulation = simulation.model_copy(update={"amplifier_supply": supply})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,8 @@ from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Daq
 from mho.keywords import Seed, keywords_checked, seed_number
+
+log = logging.getLogger(__name__)
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -256,6 +259,8 @@ def open_bench(
         stack.enter_context(lock_bench(source))
         taken()
         instruments = connect_instruments(source, source.bench.visa, nullcontext)
+        if unguarded := source.bench.unguarded():
+            log.warning("bench %s: %s", source.bench.name, unguarded)
         release = stack.pop_all().close
     opened = time.monotonic()
     return _forgetful(Bench(source, instruments, now=lambda: time.monotonic() - opened, release=release))

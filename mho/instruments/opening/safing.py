@@ -86,7 +86,7 @@ def confirm_bench_safe(name: str) -> Confirmation:
         failed = make_safe(opened, failed)
         failed |= _disbelieved(source, {role: one for role, one in opened.items() if role not in failed})
         if failed:
-            raise not_confirmed(failed, left_on)
+            raise not_confirmed(failed, left_on, source.bench.instruments.title)
         confirmed = time.time()
         identities = {role: instrument.identify() for role, instrument in opened.items()}
         return Confirmation(identities, confirmed, left_on)
