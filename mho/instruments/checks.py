@@ -131,7 +131,8 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
     if role == "tester" and not hasattr(instrument, "output_enabled"):
         advice = "give its driver the property `output_enabled`: else it is not believed when it says that it is safe"
         return _note("cannot be asked", advice)
-    channels = [instrument] if role in ("smu", "gate", "tester", "chuck") else []
+    asked = ("smu", "sink", "gate", "tester", "chuck", *bench.instruments.contacts)
+    channels = [instrument] if role in asked else []
     if role == "pulser" and bench.instruments.pulser is not None:
         channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
     if not channels:
@@ -169,6 +170,7 @@ LOOKS: Mapping[str, Callable[[BenchFile, str, Any], InspectionResult | None]] = 
 def _terminals(bench: BenchFile, role: str) -> list[str]:
     tools = bench.instruments
     wired: dict[str, list[str]] = {"smu": ["bit line"], "gate": ["word line"], "daq": ["vector"]}
+    wired |= {"sink": ["source line"]} | {line: [line] for line in tools.contacts}
     if tools.pulser is not None:
         wired["pulser"] = [*tools.pulser.channels.values()]
     return wired.get(role, [])
@@ -379,7 +381,9 @@ class _Checker:
         """Return why switches must not move (sources that may be on), and whether `mho bench safe` helps."""
         live = {(finding.subject, finding.what): finding.live for finding in self.findings}
         there = [
-            role for role in ("smu", "gate", "pulser") if self._bench.instruments.entry(role) is not None
+            role
+            for role in ("smu", "sink", "gate", "pulser")
+            if self._bench.instruments.entry(role) is not None
         ]
         outputs = {role: live.get((role, "output")) for role in there}
         reasons = [

@@ -236,12 +236,14 @@ class BenchTwins:
     `rngs`: seven, for the instruments.
     `tester`: the lines of all arrays, for a tester.
     `faults`: the laboratory's faults; the DAQ checks them in every call.
+    `passive`: whether nothing selects a cell of the chip but its lines.
     `BenchError` when a DAQ cannot be as the bench file says.
     """
 
     def __init__(
         self, lines: ChipLines, vectors: VectorLines, entries: Instruments,
         rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires,
+        passive: bool = False,
     ) -> None:  # fmt: skip
         self.devices: dict[str, Any] = {}  # twin by VISA address
         # The pulse generator, or what stands for a twin that does not say whether it puts out anything
@@ -249,7 +251,7 @@ class BenchTwins:
         # Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix
         self.generators: dict[str, Playing] = {}
         self._lines, self._vectors, self._entries, self._rngs = lines, vectors, entries, rngs
-        self.matrix = self._build_switch()  # the wires behind a switch matrix
+        self.matrix = self._build_switch(passive)  # the wires behind a switch matrix
         self._build_meters()
         self._build_pulser()
         if entries.board is not None:
@@ -262,13 +264,20 @@ class BenchTwins:
         self._build_tester(tester)
         self._build_beside()
 
-    def _build_switch(self) -> MatrixWires | None:
+    def _build_switch(self, passive: bool) -> MatrixWires | None:
         entry = self._entries.switch
         if entry is None:
             return None
         wiring, board = self._entries.cell_wiring, self._lines.board
-        if wiring is not None and isinstance(board, Probes):
-            wires: MatrixWires = SelectingWires(self._lines, board, wiring)
+        wires: MatrixWires
+        if wiring is not None and isinstance(board, Probes) and passive:
+            from mho.instruments.laboratory.crossbar_wires import (
+                CrossbarWires,  # which is made of this module's
+            )
+
+            wires = CrossbarWires(self._lines, board, wiring)
+        elif wiring is not None and isinstance(board, Probes):
+            wires = SelectingWires(self._lines, board, wiring)
         else:
             wires = MatrixWires(self._lines, entry.rows, entry.columns, entry.names)
         twin = entry.model.load_twin()
@@ -282,21 +291,23 @@ class BenchTwins:
         return wires
 
     def _source_wire(self, name: str, entry: SourceEntry) -> OutputWire:
-        return OutputWire(self._lines, entry.line) if self.matrix is None else self.matrix.source_wire(name)
+        if self.matrix is None or name in self._entries.contacts:
+            return OutputWire(self._lines, entry.line)
+        return self.matrix.source_wire(name)
 
     def _build_meters(self) -> None:
         entries = self._entries
         outputs: dict[str, dict[int, tuple[str, SourceEntry]]] = {}
-        for name, entry in (("smu", entries.smu), ("gate", entries.gate)):
+        wired = {"smu": entries.smu, "gate": entries.gate, "sink": entries.sink, **entries.contacts}
+        for name, entry in wired.items():
             if entry is not None:
                 outputs.setdefault(entry.address, {})[entry.channel] = (name, entry)
         for number, (address, channels) in enumerate(outputs.items(), 1):
             model = next(entry for _, entry in channels.values()).model
             ports = {channel: self._source_wire(*named) for channel, named in channels.items()}
-            wired = ports if model.channels > 1 else ports[1]
-            twin = model.load_twin()(
-                self._lines.clock, self._rngs[number - 1], wired, serial=f"SIM{number:05}"
-            )
+            own = ports if model.channels > 1 else ports[1]
+            rng = self._rngs[number - 1] if number < 3 else self._rngs[6].spawn(1)[0]
+            twin = model.load_twin()(self._lines.clock, rng, own, serial=f"SIM{number:05}")
             for channel, (_, wired_to) in channels.items():
                 self._lines.compliance[wired_to.line] = compliance_of(twin, channel)
             self.devices[address] = twin

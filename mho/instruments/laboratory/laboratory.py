@@ -16,6 +16,7 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
+from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.laboratory.bench_twins import BenchTwins
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
@@ -180,6 +181,7 @@ class Laboratory(ChipBasis):
     `daq`: the simulated NI-DAQmx system.
     `monitor`: records extremes, incidents and traffic on the wires.
     `lines`: levels of the sources on the lines of a cell.
+    `matrix`: the wires behind a switch matrix; None without one.
     `circuits`: the board's amplifiers and the chip between them.
     `vectors`: vectors played into a block.
     `faults`: faults to inject; the PyVISA backend and NI-DAQmx's interpreter apply those in this list.
@@ -222,13 +224,17 @@ class Laboratory(ChipBasis):
         lines, vectors = proxy(self.lines), proxy(self.vectors)
         carrier.connect(lines, vectors)
         wires = TesterWires(lines, self.board, amplified, self.circuits)
-        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires)
-        self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
+        passive = read_chip_text(source.chip_text).passive
+        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires, passive)
+        self.devices, self.daq, self.matrix = twins.devices, twins.daq, twins.matrix
         self._generators = tuple(twins.generators.values())
         self._gate = "tester" if bench.instruments.by_tester("gate") else "gate"
+        self._contacts = tuple(bench.instruments.contacts)
         self._outputs = "" if bench.instruments.daq is None else bench.instruments.daq.outputs
-        reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
+        reached = (lambda line: [line]) if self.matrix is None else self.matrix.terminals
         self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
+        if (pass_time := getattr(twins.matrix, "pass_time", None)) is not None:
+            self.clock.follow(pass_time)
 
     def daq_session(self) -> AbstractContextManager[Any]:
         """Context in which `nidaqmx` talks to this laboratory's simulated devices."""
@@ -253,7 +259,11 @@ class Laboratory(ChipBasis):
 
         A unit that is off and grounds its output holds 0 V exactly; one with an open relay is missing.
         """
-        return dict(self.lines.held if self._matrix is None else self._matrix.held)
+        if self.matrix is None:
+            return dict(self.lines.held)
+        return self.matrix.held | {
+            line: self.lines.held[line] for line in self._contacts if line in self.lines.held
+        }
 
     def live(self) -> tuple[str, ...]:
         """Return the roles that drive the chip now, as a probe at the wires would find them, whatever drivers say."""
