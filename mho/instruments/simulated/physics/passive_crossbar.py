@@ -16,7 +16,7 @@ import numpy as np
 from mho.array_types import Floats
 
 LEAKAGE = 1e-12  # S, from each line to ground: a line with nothing on it is at 0 V
-STEPS = 50  # of the iteration for cells that are no resistors
+STEPS, WEIGHT = 100, 0.3  # of the iteration for cells that are no resistors
 ACCURACY = 1e-6  # V
 
 
@@ -47,14 +47,16 @@ def across_cells(volts: Floats, rows: int) -> Floats:
 def settled_voltages(conductance: Floats, held: Floats, current: Callable[[Floats], Floats]) -> Floats:
     """Return the voltages as `line_voltages`, for cells whose `current` (A) at voltages (R, C), V, is not in proportion.
 
-    Each step takes the cells as resistors of what they conduct at the voltages of the last one.
+    Each step takes the cells as resistors, `WEIGHT` of the way (in ln G) to what they conduct at the voltages of the last:
+    all the way, a superlinear cell that bears too much would bear too little next.
     """
     rows = len(conductance)
-    volts = line_voltages(conductance, held)
+    chord, volts = conductance, line_voltages(conductance, held)
     for _ in range(STEPS if np.isnan(held).any() else 0):
         across = across_cells(volts, rows)
         bears = np.abs(across) > ACCURACY
-        chord = np.where(bears, current(across) / np.where(bears, across, 1.0), conductance)
+        at_volts = np.where(bears, current(across) / np.where(bears, across, 1.0), conductance)
+        chord = chord ** (1.0 - WEIGHT) * at_volts**WEIGHT
         before, volts = volts, line_voltages(chord, held)
         if np.abs(volts - before).max() < ACCURACY:
             break
