@@ -136,9 +136,9 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
         pulser, roles["pulser"] = TesterPulser(tester), "tester"
     elif file.instruments.pulses_by_meter:
         row, column, aperture = instruments.smu or smu, instruments.sink, file.read.nplc / LINE
-        halved = halves and column is not None
-        pulser = HalvedPulses(row, column, aperture) if halved else MeterPulses(row, aperture)
-        roles["pulser"] = "smu"
+        pulser, roles["pulser"] = MeterPulses(row, aperture), "smu"
+        if halves and column is not None:
+            pulser = HalvedPulses(row, column, aperture)
     board: Any = instruments.board or (OneDevice(bench) if tester is None else TesterBoard(tester, bench))
     switch = instruments.switch
     if wiring is not None and switch is not None:

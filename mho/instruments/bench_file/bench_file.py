@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
@@ -31,7 +31,20 @@ from mho.toml import StrictModel, in_unit, load_toml, parse_toml
 
 CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
 Capacitance = Annotated[float, Field(ge=0.0, le=1e-9)]  # F; beyond, picofarads were meant
-LIMITED = (*LINES, "vector")  # besides further terminals of the chip map
+
+
+def _limited(line: str, info: ValidationInfo) -> str:
+    """Return the name of a terminal of this bench; raises `ValueError`."""
+    instruments = info.data.get("instruments")
+    there = [*LINES, "vector", *(() if instruments is None else instruments.contacts)]
+    if line not in there:
+        raise ValueError(
+            f"Input should be {', '.join(map(repr, there))}: nothing is wired to another terminal"
+        )
+    return line
+
+
+LimitedTerminal = Annotated[str, AfterValidator(_limited)]  # a line, or a further terminal of the chip map
 
 
 class ReadSettings(StrictModel):
@@ -170,7 +183,7 @@ class BenchFile(StrictModel):
     read: ReadSettings = ReadSettings()
     inverse: InverseSettings = InverseSettings()
     check: CheckSettings | None = None
-    limits: dict[str, LimitEntry]
+    limits: dict[LimitedTerminal, LimitEntry]
 
     @model_validator(mode="after")
     def _dither_is_within_the_limits(self) -> Self:
@@ -183,14 +196,7 @@ class BenchFile(StrictModel):
 
     @model_validator(mode="after")
     def _further_terminals_have_limits(self) -> Self:
-        contacts = self.instruments.contacts
-        for line in self.limits:
-            if line not in LIMITED and line not in contacts:
-                raise ValueError(
-                    f"[limits.{line!r}] is of a terminal to which nothing is wired; there are "
-                    f"{', '.join([*LIMITED, *contacts])}"
-                )
-        for line, entry in contacts.items():
+        for line, entry in self.instruments.contacts.items():
             most = self.limits.get(line)
             if most is None or abs(entry.hold or 0.0) > most.voltage:
                 beyond = "there is none" if most is None else f"it is {most.voltage:g} V"

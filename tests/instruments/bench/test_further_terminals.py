@@ -146,7 +146,7 @@ def test_check_and_safe_know_it(tmp_path):
         (SUBSTRATE.replace('"-0.5 V"', '"-1.5 V"'), "holds the body at -1.5 V, which has to be within"),
         (SUBSTRATE.partition("[limits")[0], r"`voltage` in \[limits.\"body\"\], and there is none"),
         (SUBSTRATE.replace('current_limit = "1 mA"\n', "").replace("current = 1e-3\n", ""), "needs a `current_limit`"),
-        (SUBSTRATE + "\n[limits.well]\nvoltage = 1\n", "is of a terminal to which nothing is wired; there are"),
+        (SUBSTRATE + "\n[limits.well]\nvoltage = 1\n", "'body': nothing is wired to another terminal"),
         (SUBSTRATE + SUBSTRATE.partition("\n[limits")[0].replace("substrate", "other").replace("::7::", "::8::"),
          "`substrate` and `other` are both wired to the body"),
         (SUBSTRATE.replace('"body"', '"smu"'), "wired to the smu, where nothing of it is used"),

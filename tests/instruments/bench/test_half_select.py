@@ -350,9 +350,11 @@ def test_the_bench_says_how_it_pulses_and_its_check_moves_every_relay(tmp_path):
     source = load_bench_file(str(CROSSBAR))
     assert source.bench.operations()["pulse"] == "keithley (V/2 by two source-measure units)"
     assert source.bench.operations()["sweep"] == "keithley (by single reads)"
-    report = check_bench(changed(tmp_path, more='\n[simulation]\npreset = "ideal"\n'))
+    check = '\n[check]\nresistor = 100e3\ncell = ["crossbar", 4, 13]\n[simulation]\npreset = "ideal"\n'
+    report = check_bench(changed(tmp_path, more=check))
     verdicts = {(one.subject, one.what): one.verdict for one in report.findings}
     assert verdicts["switch", "relays"] == "ok"
+    assert verdicts["bench", "contact"] == "ok"  # of a resistor in that cell's place
     assert verdicts["sink", "output"] == verdicts["smu", "output"] == "ok"
 
 
