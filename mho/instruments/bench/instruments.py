@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mho.array_types import Floats
 from mho.errors import BenchError, UnsafeError
-from mho.instruments.bench.half_select import HalvedPulses, MeterAcross
 from mho.instruments.bench.matrix_selection import MatrixBoard
 from mho.instruments.bench.stand_ins import (
     MeterPulses,
@@ -129,6 +128,8 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     wiring = file.instruments.cell_wiring
     halves = wiring is not None and wiring.bias == "V/2"
     if instruments.sink is not None:
+        from mho.instruments.bench.half_select import HalvedPulses, MeterAcross  # only benches with two
+
         smu = MeterAcross(smu, instruments.sink, wait, file, halves)
     gate: Any = TesterGate(tester) if by_tester("gate") else instruments.gate or NoGate(bench)
     pulser: Any = instruments.pulser or NoPulser(bench)

@@ -236,14 +236,14 @@ class BenchTwins:
     `rngs`: seven, for the instruments.
     `tester`: the lines of all arrays, for a tester.
     `faults`: the laboratory's faults; the DAQ checks them in every call.
-    `passive`: whether nothing selects a cell of the chip but its lines.
+    `selecting`: wires behind a switch matrix at the lines of the chip.
     `BenchError` when a DAQ cannot be as the bench file says.
     """
 
     def __init__(
         self, lines: ChipLines, vectors: VectorLines, entries: Instruments,
         rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires,
-        passive: bool = False,
+        selecting: Callable[[ChipLines, Probes, CellWiring], MatrixWires] = SelectingWires,
     ) -> None:  # fmt: skip
         self.devices: dict[str, Any] = {}  # twin by VISA address
         # The pulse generator, or what stands for a twin that does not say whether it puts out anything
@@ -251,7 +251,7 @@ class BenchTwins:
         # Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix
         self.generators: dict[str, Playing] = {}
         self._lines, self._vectors, self._entries, self._rngs = lines, vectors, entries, rngs
-        self.matrix = self._build_switch(passive)  # the wires behind a switch matrix
+        self.matrix = self._build_switch(selecting)  # the wires behind a switch matrix
         self._build_meters()
         self._build_pulser()
         if entries.board is not None:
@@ -264,20 +264,15 @@ class BenchTwins:
         self._build_tester(tester)
         self._build_beside()
 
-    def _build_switch(self, passive: bool) -> MatrixWires | None:
+    def _build_switch(
+        self, selecting: Callable[[ChipLines, Probes, CellWiring], MatrixWires]
+    ) -> MatrixWires | None:
         entry = self._entries.switch
         if entry is None:
             return None
         wiring, board = self._entries.cell_wiring, self._lines.board
-        wires: MatrixWires
-        if wiring is not None and isinstance(board, Probes) and passive:
-            from mho.instruments.laboratory.crossbar_wires import (
-                CrossbarWires,  # which is made of this module's
-            )
-
-            wires = CrossbarWires(self._lines, board, wiring)
-        elif wiring is not None and isinstance(board, Probes):
-            wires = SelectingWires(self._lines, board, wiring)
+        if wiring is not None and isinstance(board, Probes):
+            wires = selecting(self._lines, board, wiring)
         else:
             wires = MatrixWires(self._lines, entry.rows, entry.columns, entry.names)
         twin = entry.model.load_twin()

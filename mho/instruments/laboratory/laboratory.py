@@ -17,10 +17,11 @@ import numpy as np
 from mho.array_types import Floats
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
-from mho.instruments.laboratory.bench_twins import BenchTwins
+from mho.instruments.laboratory.bench_twins import BenchTwins, SelectingWires
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
+from mho.instruments.laboratory.crossbar_wires import CrossbarWires
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
 from mho.instruments.laboratory.probes import ALWAYS_ON, Probes
 from mho.instruments.laboratory.tester_wires import TesterWires
@@ -224,8 +225,8 @@ class Laboratory(ChipBasis):
         lines, vectors = proxy(self.lines), proxy(self.vectors)
         carrier.connect(lines, vectors)
         wires = TesterWires(lines, self.board, amplified, self.circuits)
-        passive = read_chip_text(source.chip_text).passive
-        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires, passive)
+        selecting = CrossbarWires if read_chip_text(source.chip_text).passive else SelectingWires
+        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires, selecting)
         self.devices, self.daq, self.matrix = twins.devices, twins.daq, twins.matrix
         self._generators = tuple(twins.generators.values())
         self._gate = "tester" if bench.instruments.by_tester("gate") else "gate"
