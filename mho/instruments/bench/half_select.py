@@ -7,11 +7,24 @@ row is there first and leaves last; the column's unit times the pulse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
+from mho.errors import MhoError
 from mho.instruments.bench.stand_ins import MeterPulses
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.roles import Reading, SourceMeter
+
+
+@contextmanager
+def _let_go_on_failure(row: SourceMeter) -> Iterator[None]:
+    """Take the row to 0 V when what follows fails; why it failed is what is told."""
+    try:
+        yield
+    except BaseException:
+        with suppress(MhoError):
+            row.hold(0.0)
+        raise
 
 
 class MeterAcross:
@@ -53,18 +66,15 @@ class MeterAcross:
     def read(self, voltage: float) -> Reading:
         """Step to `voltage`, measure at the column, then at the row, return to 0 V."""
         row, column = self._shares(voltage, abs(voltage) > self._whole)
-        try:
+        with _let_go_on_failure(self._row):
             self._row.hold(row)
             far, near = self._column.read(column), self._row.read(row)
-        except BaseException:
-            self._row.hold(0.0)
-            raise
         return Reading(near.voltage - far.voltage, -far.current, near.tripped or far.tripped)
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Step through `voltages`, wait `delay` (s) at each and measure at the column; end at 0 V."""
         halved, points = max(map(abs, voltages)) > self._whole, []
-        try:
+        with _let_go_on_failure(self._row):
             for voltage in voltages:
                 row, column = self._shares(voltage, halved)
                 self._row.hold(row)
@@ -73,8 +83,7 @@ class MeterAcross:
                     self._wait(delay)
                 far = self._column.read(column)
                 points.append(Reading(row - far.voltage, -far.current, far.tripped))
-        finally:
-            self._row.hold(0.0)
+        self._row.hold(0.0)
         return points
 
     @staticmethod
@@ -99,8 +108,7 @@ class HalvedPulses(MeterPulses):
 
     def fire(self, channel: int, count: int = 1) -> None:
         """Apply `count` pulses; return when they are over, and the row is at 0 V again."""
-        try:
+        with _let_go_on_failure(self._row):
             self._row.hold(-self._volts)
             super().fire(channel, count)
-        finally:
-            self._row.hold(0.0)
+        self._row.hold(0.0)

@@ -343,6 +343,25 @@ def test_a_lost_message_moves_no_relay_under_a_voltage(address):
     assert caught
 
 
+@pytest.mark.parametrize("act", ["pulse", "read", "sweep"])
+def test_a_message_lost_while_the_row_is_held_takes_it_to_zero_at_once(act):
+    acts = {
+        "pulse": lambda bench: bench.pulse(at(1, 1), SET), "read": lambda bench: bench.read(at(1, 1)),
+        "sweep": lambda bench: bench.sweep(at(1, 1), [0.5, 0.9]),
+    }  # fmt: skip
+    failed = 0
+    for after in range(12):
+        with opened() as bench:
+            bench.read(at(1, 1))
+            bench.laboratory.faults.append(Fault(METER, "timeout", after=after))
+            try:
+                acts[act](bench)
+            except InstrumentError:
+                failed += 1
+                assert abs(bench.laboratory.held["smu"]) < 5e-3
+    assert failed >= 3
+
+
 # --- what the bench says ---
 
 
