@@ -28,6 +28,7 @@ RUNS = {
     "microcontroller": {"contact", "disturb", "endurance", "form", "map", "multiply", "program", "read", "response"},
     "meter-source-generator": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
     "parameter-analyser": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
+    "passive-crossbar": {"disturb", "endurance", "form", "iv", "map", "noise", "read", "switching"},
     "probe-station": {"disturb", "endurance", "form", "iv", "noise", "read", "switching"},
     "row-of-devices": {"disturb", "endurance", "form", "iv", "noise", "read", "switching"},
     "self-programming": {"map", "multiply", "program", "read", "refresh"},

@@ -122,6 +122,11 @@ class Bench(GuardedBench):
         self.programs = instruments.tester is not None and source.bench.instruments.by_tester("program")
         lines = CellLines if source.bench.instruments.cell_wiring is None else MatrixLines
         self._cells = lines(tools, self._crosspoints, self._limits, self._states)
+        self._hold_contacts: Callable[[], None] = lambda: None
+        if instruments.contacts:
+            from mho.instruments.bench.contacts import HeldContacts  # only benches with some
+
+            self._hold_contacts = HeldContacts(instruments, source.bench, self._limits, self._states).hold
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
         self._vectors: Vectors | CellwiseProducts = Vectors(
             tools.daq, tools.board, self._limits, lambda mode: bool(bench._enter(mode)),
@@ -222,6 +227,7 @@ class Bench(GuardedBench):
         self.check_read()
         self._watchdog.arm()
         protect(self.instruments, self.file, self.limits)
+        self._hold_contacts()
         channels = sorted({drive.channel for drive in self._drives.values()})
         self._cells.prepare(self.file.read, gate_settings(self.file), channels)
         self._mode = "PROGRAM"
@@ -664,6 +670,8 @@ class Bench(GuardedBench):
             return False
         if not self._mode:
             self._make_lines_safe()  # what drives the lines is not known, and switches will move
+            if mode != "SAFE":
+                self._hold_contacts()
         elif self._mode == "PROGRAM":
             self._cells.idle()
         self._mode = ""

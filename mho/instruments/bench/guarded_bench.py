@@ -19,7 +19,16 @@ from mho.instruments.roles import Instrument
 
 log = logging.getLogger(__name__)
 
-OUTPUTS = ("smu", "gate", "pulser", "daq", "board", "tester", "chuck")  # roles whose outputs have a state
+OUTPUTS = (
+    "smu",
+    "sink",
+    "gate",
+    "pulser",
+    "daq",
+    "board",
+    "tester",
+    "chuck",
+)  # roles whose outputs have a state
 
 
 class GuardedBench:
@@ -132,8 +141,8 @@ class GuardedBench:
 
         Nothing is known before the bench was prepared or made safe, nor after a connection was lost.
         """
-        roles = (role for role in OUTPUTS if getattr(self.instruments, role) is not None)
-        return {role: self._states.of(role) for role in roles}
+        roles = [role for role in OUTPUTS if getattr(self.instruments, role) is not None]
+        return {role: self._states.of(role) for role in (*roles, *self.instruments.contacts)}
 
     def live(self) -> tuple[str, ...]:
         """Return the roles whose outputs may be on, that is, are not known to be off."""

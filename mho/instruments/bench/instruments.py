@@ -18,6 +18,7 @@ from mho.instruments.bench.stand_ins import (
     NoProgrammer,
     NoPulser,
     OneDevice,
+    ProductsFromReads,
 )
 from mho.instruments.bench.testers import (
     TesterBoard,
@@ -51,9 +52,9 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
 log = logging.getLogger(__name__)
 
 # Bit line first, word line last; after that relays may move. The chip stands a heater for longer than any of them.
-SAFE_ORDER = ("smu", "pulser", "daq", "tester", "board", "gate", "switch", "chuck")
+SAFE_ORDER = ("smu", "sink", "pulser", "daq", "tester", "board", "gate", "switch", "chuck")
 LINE = 50.0  # Hz, the slower of the mains: a reading takes no longer
-SOURCES = ("smu", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
+SOURCES = ("smu", "sink", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
 
 
 class Simulated(Protocol):
@@ -84,9 +85,13 @@ class Simulated(Protocol):
 
 @dataclass
 class BenchInstruments:
-    """The opened drivers by role, as far as the bench has them; `beside` are those that serve no operation, by name."""
+    """The opened drivers by role, as far as the bench has them.
+
+    `contacts` are those at further terminals of the chip, by terminal; `beside` those that serve no operation, by name.
+    """
 
     smu: SourceMeter | None = None
+    sink: SourceMeter | None = None
     gate: SourceMeter | VoltageSource | None = None
     pulser: PulseGenerator | None = None
     daq: Daq | None = None
@@ -94,12 +99,16 @@ class BenchInstruments:
     switch: SwitchMatrix | None = None
     chuck: TemperatureController | None = None
     tester: Any = None  # an Instrument that serves operations by methods of its own
+    contacts: Mapping[str, SourceMeter | VoltageSource] = field(default_factory=dict)
     beside: Mapping[str, Instrument] = field(default_factory=dict)
 
     def by_name(self) -> dict[str, Instrument]:
-        """Return them by role in `SAFE_ORDER`, the order in which they are made safe, then those beside."""
+        """Return them by role in `SAFE_ORDER`, the order in which they are made safe, further contacts, those beside."""
         opened = {role: getattr(self, role) for role in SAFE_ORDER}
-        return {role: one for role, one in opened.items() if one is not None} | dict(self.beside)
+        return {role: one for role, one in opened.items() if one is not None} | {
+            **self.contacts,
+            **self.beside,
+        }
 
 
 class Operators(NamedTuple):
@@ -127,20 +136,30 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     smu: Any = instruments.smu or NoMeter(bench)
     if by_tester("read") or by_tester("sweep"):
         smu, roles["smu"] = TesterMeter(tester, wait), "tester"
+    wiring = file.instruments.cell_wiring
+    halves = wiring is not None and wiring.bias == "V/2"
+    if instruments.sink is not None:
+        from mho.instruments.bench.half_select import HalvedPulses, MeterAcross  # only benches with two
+
+        smu = MeterAcross(smu, instruments.sink, wait, file, halves)
     gate: Any = TesterGate(tester) if by_tester("gate") else instruments.gate or NoGate(bench)
     pulser: Any = instruments.pulser or NoPulser(bench)
     if by_tester("pulse"):
         pulser, roles["pulser"] = TesterPulser(tester), "tester"
     elif file.instruments.pulses_by_meter:
-        pulser, roles["pulser"] = MeterPulses(smu, file.read.nplc / LINE), "smu"
+        row, column, aperture = instruments.smu or smu, instruments.sink, file.read.nplc / LINE
+        pulser, roles["pulser"] = MeterPulses(row, aperture), "smu"
+        if halves and column is not None:
+            pulser = HalvedPulses(row, column, aperture)
     board: Any = instruments.board or (OneDevice(bench) if tester is None else TesterBoard(tester, bench))
-    switch, wiring = instruments.switch, file.instruments.cell_wiring
+    switch = instruments.switch
     if wiring is not None and switch is not None:
         board, switch = MatrixBoard(bench, switch, wiring), None
     daq: Any = instruments.daq or NoDaq(bench)
     if by_tester("multiply"):
         daq, roles["daq"] = TesterVectors(tester, board), "tester"
     if "multiply" in file.instruments.composed():
+        daq = daq if by_tester("multiply") else ProductsFromReads(bench, file.read.nplc / LINE)
         roles["daq"] = roles["smu"]
     programmer: Any = TesterProgrammer(tester) if by_tester("program") else NoProgrammer(bench)
     return Operators(smu, gate, pulser, daq, board, programmer, switch, roles)

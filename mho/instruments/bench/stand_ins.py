@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from mho.errors import BenchError, LimitError
+from mho.instruments.bench_file.chip_requirements import MOST_LINES
 from mho.instruments.bench_file.operations import OPERATIONS, SERVED_BY, Operation
 from mho.instruments.limits import SOURCE_EDGE
 from mho.instruments.roles import Cell, Mode, Path, SweepingMeter
@@ -98,6 +99,16 @@ class NoDaq(Absent):
     serves = "multiply"
     output_count = 0
     input_count = 0
+
+
+class ProductsFromReads(NoDaq):
+    """No converters: products come from reads of the cells of a block of any size, one in `sample_period` (s)."""
+
+    output_count = input_count = MOST_LINES
+
+    def __init__(self, bench: str, sample_period: float) -> None:
+        super().__init__(bench)
+        self.sample_period = sample_period
 
 
 class OneDevice(Absent):

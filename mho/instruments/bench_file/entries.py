@@ -53,6 +53,7 @@ from mho.instruments.bench_file.switch_paths import (
     NAMES,
     PATHS,
     SLOTS,
+    Bias,
     CellWiring,
     CrosspointNames,
     check_paths,
@@ -204,6 +205,21 @@ Amperes = Annotated[float, BeforeValidator(in_unit("A")), Field(gt=0, allow_inf_
 Seconds = Annotated[float, BeforeValidator(in_unit("s")), Field(gt=0, allow_inf_nan=False)]
 SECONDS = BeforeValidator(in_unit("s"))
 Terminal = Literal["bit line", "source line", "word line"]
+AnyTerminal = Annotated[str, Field(pattern="^[a-z][a-z0-9 -]*$")]  # a further one is named by the chip map
+LINES: tuple[str, ...] = get_args(Terminal)
+
+
+ROLES = (
+    "smu",
+    "sink",
+    "gate",
+    "pulser",
+    "daq",
+    "tester",
+    "board",
+    "switch",
+    "chuck",
+)  # what instruments fill
 
 
 class Reconnect(StrictModel):
@@ -294,6 +310,7 @@ def _numbered(channels: Any) -> Any:
 
 
 Channels = Annotated[dict[int, Terminal], BeforeValidator(_numbered)]
+AnyChannels = Annotated[dict[int, AnyTerminal], BeforeValidator(_numbered)]
 
 
 class SourceKind(NamedTuple):
@@ -307,7 +324,7 @@ class SourceKind(NamedTuple):
 SOURCES = {
     "source meter": SourceKind(
         SOURCE_METERS, SourceMeter,
-        {"bit line": ("read", "sweep", "pulse", "multiply"), "word line": ("gate",)},
+        {"bit line": ("read", "sweep", "pulse", "multiply"), "word line": ("gate",), "source line": ()},
     ),
     "voltage source": SourceKind(VOLTAGE_SOURCES, VoltageSource, {"word line": ("gate",)}),
 }  # fmt: skip
@@ -317,8 +334,10 @@ class SourceEntry(Entry):
     """A source whose outputs are wired to terminals: one to `terminal`, or several by `channels`, as a table or a list.
 
     A source-measure unit reads and sweeps at the bit line, and pulses there if `serves` says so; it, or a voltage source,
-    which measures nothing, is a gate at the word line. `current_limit` (A) is that of the output at the word line, instead
-    of the one with which cells are read.
+    which measures nothing, is a gate at the word line. A second unit, at the source line, measures there. At a further
+    terminal of the chip map, as its body, a source is at `hold` (V) while the bench is in use. `current_limit` (A) is that
+    of the output at the word line, at a further terminal, or at a bit line where the second unit measures, instead of the
+    one with which cells are read.
     """
 
     kind: Literal["source meter", "voltage source"] = "source meter"
@@ -326,9 +345,10 @@ class SourceEntry(Entry):
 
     address: str
     channel: int = 1
-    terminal: Terminal | None = None
-    channels: Channels = {}
+    terminal: AnyTerminal | None = None
+    channels: AnyChannels = {}
     current_limit: Amperes | None = None
+    hold: Annotated[float, BeforeValidator(in_unit("V")), Field(allow_inf_nan=False)] | None = None
 
     @classmethod
     def _known(cls, kind: str) -> tuple[Mapping[str, Model] | None, type]:
@@ -355,11 +375,16 @@ class SourceEntry(Entry):
         for line in lines:
             if lines.count(line) > 1:
                 raise ValueError(f"two of its channels are wired to the {line}: wire each to its own")
-            if line not in self.at:
+            if line not in self.at and (line in (*LINES, *ROLES, "vector") or self.hold is None):
                 raise ValueError(
                     f"its output is wired to the {line}, where nothing of it is used: it serves the "
-                    f"{' and the '.join(self.at)}"
+                    f"{' and the '.join(self.at)}; at a further terminal of the chip map, as 'body', give the voltage to "
+                    "`hold` there"
                 )
+        if self.hold is not None and set(lines) <= set(LINES):
+            raise ValueError(
+                "`hold` is of a source at a further terminal of the chip map, as 'body': take it out"
+            )
         return self
 
     @property
@@ -367,11 +392,11 @@ class SourceEntry(Entry):
         """The terminal of the one output of an entry that `output_at` returned."""
         return str(self.terminal)
 
-    def wiring(self) -> dict[int, Terminal]:
+    def wiring(self) -> dict[int, str]:
         """Return the terminal of each channel in use."""
         return self.channels or ({} if self.terminal is None else {self.channel: self.terminal})
 
-    def output_at(self, terminal: Terminal) -> Self | None:
+    def output_at(self, terminal: str) -> Self | None:
         """Return the entry of the one output that is wired to `terminal`; None where none is."""
         for channel, line in self.wiring().items():
             if line == terminal:
@@ -397,7 +422,7 @@ class SourceEntry(Entry):
         return tuple(one for one in served if one != "sweep" or self.serves is not None)
 
     def _able(self) -> tuple[Operation, ...]:
-        return tuple(one for line in self.wiring().values() for one in self.at[line])
+        return tuple(one for line in self.wiring().values() for one in self.at.get(line, ()))
 
 
 class PulserEntry(Entry):
@@ -489,7 +514,9 @@ class SwitchEntry(Entry):
 
     `rows` names the source at a row (``1A``: slot 1, row A). In front of a board, `columns` names the terminal at a column
     (``103``: slot 1, column 03), `paths` the crosspoints (``1A03``) to close for each use of the bench; all others are
-    open. Without one, `bit_lines`, `source_lines` and `word_lines` are the columns of the chip's lines, in their order.
+    open. Without one, `bit_lines`, `source_lines` and `word_lines` are the columns of the chip's lines, in their order;
+    `bias` says what the lines are at that are not selected: they float, or are grounded while half of each pulse is put on
+    the row and minus half on the column.
     """
 
     kind: Literal["switch matrix"] = "switch matrix"
@@ -502,6 +529,17 @@ class SwitchEntry(Entry):
     bit_lines: tuple[str, ...] = ()
     source_lines: tuple[str, ...] = ()
     word_lines: tuple[str, ...] = ()
+    bias: Bias = "float"
+
+    @field_validator("bias", mode="before")
+    @classmethod
+    def _three_levels(cls, bias: Any) -> Any:
+        if bias == "V/3":
+            raise ValueError(
+                "V/3 needs four levels at once, V, 2V/3, V/3 and 0 V, and two sources and ground are three: write 'V/2', "
+                "or 'float'"
+            )
+        return bias
 
     @model_validator(mode="after")
     def _is_before_a_board_or_at_the_lines(self) -> Self:
@@ -515,6 +553,8 @@ class SwitchEntry(Entry):
             raise ValueError(
                 "`bit_lines` is missing: list the columns at which the bit lines are, row by row"
             )
+        if self.bias != "float" and not lines:
+            raise ValueError("`bias` is of a matrix that selects cells: give `bit_lines`, or leave it out")
         if not lines and not (self.columns and self.paths):
             raise ValueError(
                 "what is at its columns is missing: give `columns` and `paths` in front of a board, or `bit_lines`"
@@ -670,7 +710,7 @@ class TesterEntry(Entry):
         return tuple(OF_TESTERS)
 
 
-LINES = Model("mho.instruments.drivers.ni_lines:NILines", "")  # simulated at NI-DAQmx's interpreter
+AT_THE_LINES = Model("mho.instruments.drivers.ni_lines:NILines", "")  # simulated at NI-DAQmx's interpreter
 Ohms = Annotated[float, BeforeValidator(in_unit("ohm")), Field(gt=0, le=1e12)]
 
 
@@ -698,7 +738,7 @@ class LinesEntry(TesterEntry):
     @property
     def model(self) -> Model:
         """The driver; its twin is NI-DAQmx itself."""
-        return LINES
+        return AT_THE_LINES
 
     @property
     def driven(self) -> str:
@@ -890,7 +930,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     - `smu`: `read` and `sweep`; `gate`; `pulser`: `pulse`; `daq`: `multiply`, `invert`; `chuck`: `temperature`;
     - `tester`: whatever it serves, in place of the others;
-    - `board` selects cells and connects blocks; `switch` is between the sources and the chip.
+    - `board` selects cells and connects blocks; `switch` is between the sources and the chip;
+    - `sink`: the second source-measure unit, at the source line; `contacts`: sources at further terminals.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -909,7 +950,13 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     @model_validator(mode="after")
     def _a_line_has_one_source(self) -> Self:
-        for line in ("bit line", "word line"):
+        every = [
+            line
+            for one in self.root.values()
+            if isinstance(one, SourceEntry)
+            for line in one.wiring().values()
+        ]
+        for line in dict.fromkeys(every):
             wired = [
                 name for name, entry in self.root.items()
                 if isinstance(entry, SourceEntry) and line in entry.wiring().values()
@@ -919,6 +966,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                     f"`{wired[0]}` and `{wired[1]}` are both wired to the {line}: the one that reads has to be wired "
                     "to the bit line, and the gate to the word line"
                 )
+            for name in wired[:1] if line not in ("bit line", "word line") else ():
+                entry = self.root[name]
+                assert isinstance(entry, SourceEntry)
+                self._seats["sink" if line == "source line" else line] = name, entry.output_at(line)
         return self
 
     @model_validator(mode="after")
@@ -969,7 +1020,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         """Raise `ValueError` for an output that serves nothing: it would be wired, and never opened or made safe."""
         if isinstance(entry, SourceEntry):
             for line in entry.wiring().values():
-                if not set(served) & set(entry.at[line]):
+                if entry.at.get(line) and not set(served) & set(entry.at[line]):
                     raise ValueError(
                         f"`{name}` is wired to the {line} and serves nothing there, so that nothing would make it safe: "
                         f"name one of {', '.join(f'`{one}`' for one in entry.at[line])} in `serves`, or leave it out"
@@ -1008,6 +1059,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def _wired_as_the_bench_drives_them(self) -> Self:
         if self.pulser is not None:
             self._pulser_has_its_lines(self.pulser)
+        if self.sink is not None:
+            self._source_line_is_free()
         if self.switch is not None and self.board is None:
             self._matrix_selects()
         elif self.switch is not None:
@@ -1034,6 +1087,33 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 "and leave `bias_tee` out"
             )
         wiring.check()
+        if wiring.bias != "float" and self.sink is None:
+            raise ValueError(
+                f'`bias` of `{name}` is "{wiring.bias}", and no source is at the source line for the other half of a '
+                'pulse: wire a second source-measure unit there, terminal = "source line", or leave `bias` out'
+            )
+        if wiring.bias != "float" and self.pulser is not None:
+            raise ValueError(
+                f"`bias` of `{name}` is for pulses by the two source-measure units, and `{self.name_of('pulser')}` pulses: "
+                "take one out"
+            )
+
+    def _source_line_is_free(self) -> None:
+        """Raise `ValueError` unless the second source-measure unit has the source line for itself, and a way to it."""
+        name = self.name_of("sink")
+        if self.drives_source_line:
+            raise ValueError(
+                f"`{name}` and `{self.name_of('pulser')}` are both wired to the source line: wire one of them there"
+            )
+        if self.cell_wiring is None:
+            raise ValueError(
+                f"`{name}` is at the source line, and no switch matrix brings it to one: give the matrix `source_lines` "
+                f"and a row for it, or take `{name}` out"
+            )
+        if self.smu is None:
+            raise ValueError(
+                f"`{name}` is at the source line, and no source-measure unit at the bit line reads with it: describe one"
+            )
 
     def _pulser_has_its_lines(self, pulser: PulserEntry) -> None:
         name, wired = self._seats["pulser"][0], sorted(pulser.channels.values())
@@ -1098,6 +1178,17 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         return found
 
     @property
+    def sink(self) -> SourceEntry | None:
+        """The source-measure unit at the source line."""
+        found: SourceEntry | None = self._entry("sink")
+        return found
+
+    @property
+    def contacts(self) -> dict[str, SourceEntry]:
+        """Sources at further terminals of the chip map, by terminal."""
+        return {seat: entry for seat, (_, entry) in self._seats.items() if seat not in ROLES}
+
+    @property
     def pulser(self) -> PulserEntry | None:
         """The pulse generator."""
         found: PulserEntry | None = self._entry("pulser")
@@ -1134,6 +1225,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             switch.word_lines,
             self.sources(),
             switch.names,
+            switch.bias,
         )
 
     @property
@@ -1170,10 +1262,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     def by_role(self) -> dict[str, Any]:
         """Return the entry of what fills each of `smu`, `gate`, ..., then those beside the bench by their names."""
-        roles = ("smu", "gate", "pulser", "daq", "tester", "board", "switch", "chuck")
-        return {role: self._entry(role) for role in roles if self._entry(role) is not None} | dict(
-            self.beside
-        )
+        filled = {role: self._entry(role) for role in ROLES if self._entry(role) is not None}
+        return filled | self.contacts | self.beside
 
     @property
     def beside(self) -> dict[str, BesideEntry]:
@@ -1236,7 +1326,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         """Return the operations that are put together from others, as the file allows, and from which."""
         composed: dict[Operation, str] = {}
         if self.pulses_by_meter:
-            composed["pulse"] = "pulses by a source-measure unit"
+            halves = self.switch is not None and self.switch.bias == "V/2"
+            composed["pulse"] = (
+                "V/2 by two source-measure units" if halves else "pulses by a source-measure unit"
+            )
         if self.serves("sweep") and not self._has_method("sweep"):
             composed["sweep"] = "by single reads"
         if self.serves("multiply") and not self._has_method("multiply"):
@@ -1246,14 +1339,14 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def _has_method(self, operation: Operation) -> bool:
         if self.by_tester(operation) and self.tester is not None:
             return not lacking(self.tester.model.load_driver(), OF_TESTERS[operation])
-        if operation == "sweep" and self.smu is not None:
-            return not self.smu.by_steps
+        if operation == "sweep":
+            return self.sink is None and not (self.smu is not None and self.smu.by_steps)
         return operation != "multiply" or self.daq is not None
 
     def sources(self) -> dict[str, str]:
         """Return the terminal of every source that is wired to the chip's lines."""
         lines: dict[str, str] = {}
-        for seat, source in (("smu", self.smu), ("gate", self.gate)):
+        for seat, source in (("smu", self.smu), ("gate", self.gate), ("sink", self.sink)):
             if source is not None and source.terminal is not None:
                 lines[seat] = source.terminal
         if self.pulser is not None:
@@ -1280,9 +1373,21 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named: dict[str, str] = {}
-        for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester"):
+        for seat in (
+            "smu",
+            "sink",
+            "gate",
+            "pulser",
+            "daq",
+            "daq inputs",
+            "board",
+            "switch",
+            "chuck",
+            "tester",
+        ):
             entry = self._entry(seat.partition(" ")[0])
             outputs = getattr(entry, "outputs", "") if seat in ("daq", "tester") else ""
             named[seat] = outputs or getattr(entry, "address", "")
+        named |= {line: entry.address for line, entry in self.contacts.items()}
         named |= {name: entry.address for name, entry in self.beside.items()}
         return {role: name for role, name in named.items() if name}

@@ -239,12 +239,14 @@ class BenchTwins:
     `rngs`: seven, for the instruments.
     `tester`: the lines of all arrays, for a tester, or for a DAQ wired straight to them.
     `faults`: the laboratory's faults; the DAQ checks them in every call.
+    `selecting`: wires behind a switch matrix at the lines of the chip.
     `BenchError` when a DAQ cannot be as the bench file says.
     """
 
     def __init__(
         self, lines: ChipLines, vectors: VectorLines, entries: Instruments,
         rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires | RowWires,
+        selecting: Callable[[ChipLines, Probes, CellWiring], MatrixWires] = SelectingWires,
     ) -> None:  # fmt: skip
         self.devices: dict[str, Any] = {}  # twin by VISA address
         self.libraries: dict[str, Any] = {}  # the twin of one whose driver calls a vendor's library
@@ -253,7 +255,7 @@ class BenchTwins:
         # Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix
         self.generators: dict[str, Playing] = {}
         self._lines, self._vectors, self._entries, self._rngs = lines, vectors, entries, rngs
-        self.matrix = self._build_switch()  # the wires behind a switch matrix
+        self.matrix = self._build_switch(selecting)  # the wires behind a switch matrix
         self._build_meters()
         self._build_pulser()
         self._build_board()
@@ -269,13 +271,15 @@ class BenchTwins:
             self._build_tester(tester)
         self._build_beside()
 
-    def _build_switch(self) -> MatrixWires | None:
+    def _build_switch(
+        self, selecting: Callable[[ChipLines, Probes, CellWiring], MatrixWires]
+    ) -> MatrixWires | None:
         entry = self._entries.switch
         if entry is None:
             return None
         wiring, board = self._entries.cell_wiring, self._lines.board
         if wiring is not None and isinstance(board, Probes):
-            wires: MatrixWires = SelectingWires(self._lines, board, wiring)
+            wires = selecting(self._lines, board, wiring)
         else:
             wires = MatrixWires(self._lines, entry.rows, entry.columns, entry.names)
         twin = entry.model.load_twin()
@@ -289,21 +293,23 @@ class BenchTwins:
         return wires
 
     def _source_wire(self, name: str, entry: SourceEntry) -> OutputWire:
-        return OutputWire(self._lines, entry.line) if self.matrix is None else self.matrix.source_wire(name)
+        if self.matrix is None or name in self._entries.contacts:
+            return OutputWire(self._lines, entry.line)
+        return self.matrix.source_wire(name)
 
     def _build_meters(self) -> None:
         entries = self._entries
         outputs: dict[str, dict[int, tuple[str, SourceEntry]]] = {}
-        for name, entry in (("smu", entries.smu), ("gate", entries.gate)):
+        wired = {"smu": entries.smu, "gate": entries.gate, "sink": entries.sink, **entries.contacts}
+        for name, entry in wired.items():
             if entry is not None:
                 outputs.setdefault(entry.address, {})[entry.channel] = (name, entry)
         for number, (address, channels) in enumerate(outputs.items(), 1):
             model = next(entry for _, entry in channels.values()).model
             ports = {channel: self._source_wire(*named) for channel, named in channels.items()}
-            wired = ports if model.channels > 1 else ports[1]
-            twin = model.load_twin()(
-                self._lines.clock, self._rngs[number - 1], wired, serial=f"SIM{number:05}"
-            )
+            own = ports if model.channels > 1 else ports[1]
+            rng = self._rngs[number - 1] if number < 3 else self._rngs[6].spawn(1)[0]
+            twin = model.load_twin()(self._lines.clock, rng, own, serial=f"SIM{number:05}")
             for channel, (_, wired_to) in channels.items():
                 self._lines.compliance[wired_to.line] = compliance_of(twin, channel)
             self._place(next(entry for _, entry in channels.values()))[address] = twin

@@ -192,7 +192,8 @@ class Monitor:
         self.incidents: list[Incident] = []
         # `Trace` by terminal
         self.terminals = {
-            name: Trace(name, limits.terminals.get(name, _UNLIMITED), self.record) for name in TERMINALS
+            name: Trace(name, limits.terminals.get(name, _UNLIMITED), self.record)
+            for name in dict.fromkeys([*TERMINALS, *limits.terminals])
         }
         # `Traffic` by VISA address (a DAQ's by its outputs); an instrument that was never addressed is missing
         self.traffic: defaultdict[str, Traffic] = defaultdict(Traffic)

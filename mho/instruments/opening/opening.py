@@ -96,6 +96,10 @@ def role_openers(
     openers: dict[str, Callable[[], Any]] = {}
     if (reader := entries.smu) is not None:
         openers["smu"] = lambda: source_of(reader)
+    if (sink := entries.sink) is not None:
+        openers["sink"] = lambda: source_of(sink)
+    for line, contact in entries.contacts.items():
+        openers[line] = partial(source_of, contact)
     if (gate := entries.gate) is not None:
         openers["gate"] = lambda: source_of(gate)
     if (pulser := entries.pulser) is not None:
@@ -183,7 +187,8 @@ def connect_instruments(
             opened.callback(instruments[role].close)
         opened.pop_all()
     beside = {name: instruments.pop(name) for name in source.bench.instruments.beside if name in instruments}
-    return BenchInstruments(**instruments, beside=beside)
+    contacts = {line: instruments.pop(line) for line in source.bench.instruments.contacts}
+    return BenchInstruments(**instruments, contacts=contacts, beside=beside)
 
 
 if TYPE_CHECKING:  # imported only for a simulated bench: the twins load slowly
