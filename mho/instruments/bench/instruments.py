@@ -147,7 +147,9 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     if by_tester("pulse"):
         pulser, roles["pulser"] = TesterPulser(tester), "tester"
     elif file.instruments.pulses_by_meter:
-        row, column, aperture = instruments.smu or smu, instruments.sink, file.read.nplc / LINE
+        row: Any = instruments.smu or smu
+        column: Any = instruments.sink
+        aperture = file.read.nplc / LINE
         pulser, roles["pulser"] = MeterPulses(row, aperture), "smu"
         if halves and column is not None:
             pulser = HalvedPulses(row, column, aperture)
