@@ -14,13 +14,7 @@ from typing import Any
 import numpy as np
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2400.meter import (
-    BEYOND_COMPLIANCE,
-    READ_BACK,
-    SENSED,
-    MeasuredPoint,
-    Meter,
-)
+from mho.instruments.simulated.keithley2400.meter import BEYOND_COMPLIANCE, READ_BACK, MeasuredPoint, Meter
 from mho.instruments.simulated.keithley2400.source import (
     AUTO_OHMS,
     OUTPUT_BLOCKED,
@@ -32,6 +26,7 @@ from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, ScpiPart, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS
+from mho.instruments.simulated.source_meters import SENSED, Terminals
 
 STORING, OUTPUT_OFF = 800, 803
 TEXTS = {
@@ -248,9 +243,8 @@ class SimulatedKeithley2400(ScpiDevice):
     identity = "KEITHLEY INSTRUMENTS INC.,MODEL 2400,{serial},C30   Mar 17 2006 09:29:29/A02  /K/J"
     real_format = "%+.6E"
     error_capacity = 10
-    parts = (Source, Meter, TriggerModel, Buffer)
+    parts = (Source, Meter, TriggerModel, Buffer, Terminals)
 
-    terminals = Setting(":ROUTe:TERMinals", Choice("FRON", ("FRONt", "REAR")))
     displayed = Setting(":DISPlay:ENABle", Boolean(True))
     digits = Setting(":DISPlay:DIGits", Numeric(6, 4, 7, integer=True))
     beeping = Setting(":SYSTem:BEEPer:STATe", Boolean(True))
@@ -289,20 +283,16 @@ class SimulatedKeithley2400(ScpiDevice):
         self.meter = Meter(self, self.source, rng, accuracy, noise)
         self.trigger_model = TriggerModel(self)
         self.buffer = Buffer(self)
+        self.terminals = Terminals(self)
         self._reset()
 
     @property
     def limit(self) -> float:
         """The largest current that can flow, A."""
-        source = self.source
-        return source.bound[0] if source.function == "VOLT" else abs(source.level)
+        return self.source.limit
 
     def _set_line(self, hertz: float) -> None:
         self.line_frequency, self.line_auto = hertz, False
-
-    @terminals.on_change
-    def _terminals_changed(self, terminals: str) -> None:
-        self.source.turn(False)
 
     def on_trigger(self) -> None:
         """Pass the arm layer where it waits for the bus."""

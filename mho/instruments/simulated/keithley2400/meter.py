@@ -7,26 +7,21 @@ the automatic zero off.
 from __future__ import annotations
 
 import math
-from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from mho.instruments.simulated.analogue import OVERFLOW, TEST_CURRENTS, Regulated, SpecimenConverter
-from mho.instruments.simulated.keithley2400.source import ENDS, OVERRANGE, SOURCE, Source, nominal
-from mho.instruments.simulated.scpi.instrument import FunctionSetting, ScpiError, ScpiPart, Setting, command
+from mho.instruments.simulated.analogue import OVERFLOW, Regulated
+from mho.instruments.simulated.keithley2400.source import (
+    AMPERES,
+    OVERRANGE,
+    TOO_SMALL,
+    VOLTS,
+    RangeEnd,
+    Source,
+)
+from mho.instruments.simulated.scpi.instrument import FunctionSetting, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
+from mho.instruments.simulated.source_meters import OTHER, SENSED, MeterPart
 
-# function: range: (gain error, offset error in V or A), one year
-MEASURE = {
-    "VOLT": {0.2: (1.2e-4, 3e-4), 2.0: (1.2e-4, 3e-4), 20.0: (1.5e-4, 1.5e-3), 200.0: (1.5e-4, 1e-2)},
-    "CURR": {
-        1e-6: (2.9e-4, 3e-10), 1e-5: (2.7e-4, 7e-10), 1e-4: (2.5e-4, 6e-9), 1e-3: (2.7e-4, 6e-8),
-        1e-2: (3.5e-4, 6e-7), 1e-1: (5.5e-4, 6e-6), 1.0: (2.2e-3, 5.7e-4),
-    },
-}  # fmt: skip
-OHM_RANGES = tuple(TEST_CURRENTS)
-SPANS = {**{function: tuple(ranges) for function, ranges in MEASURE.items()}, "RES": OHM_RANGES}
 OVERHEAD = 3e-4  # s a reading takes beside its conversions
 NOT_A_NUMBER = 9.91e37
 READ_BACK, BEYOND_COMPLIANCE = 823, 824  # errors
@@ -35,8 +30,6 @@ OVERFLOWN, FILTERED, FRONT, LIMITED, PROTECTED, OHMS_AUTO = 1, 2, 4, 8, 16, 1 <<
 MEASURED_BITS = {"VOLT": 1 << 11, "CURR": 1 << 12, "RES": 1 << 13}
 SOURCED_BITS = {"VOLT": 1 << 14, "CURR": 1 << 15}
 RANGE_LIMITED, SENSED_REMOTELY = 1 << 16, 1 << 22
-
-SENSED = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
 FUNCTIONS = Choice("CURR:DC", tuple(SENSED.values()), quoted=True, repeated=True)
 ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus")
 _ORDER = ("VOLT", "CURR", "RES", "TIME", "STAT")
@@ -59,13 +52,25 @@ class _ZeroState(Boolean):
         return False if text.upper() == "ONCE" else super().parse(text)
 
 
-class Meter(ScpiPart):
+class Meter(MeterPart):
     """Measures volts, amperes and ohms, one after the other: ``:SENSe`` and ``:FORMat``."""
 
-    concurrent = Setting("[:SENSe[1]]:FUNCtion:CONCurrent", Boolean(True))
-    auto = FunctionSetting("[:SENSe[1]]:<function>:RANGe:AUTO", SENSED, Boolean(True))
-    ranges = FunctionSetting("[:SENSe[1]]:<function>:RANGe[:UPPer]", SENSED, ENDS)
+    # function: range: (gain error, offset error in V or A), one year
+    RANGES = {
+        "VOLT": {0.2: (1.2e-4, 3e-4), 2.0: (1.2e-4, 3e-4), 20.0: (1.5e-4, 1.5e-3), 200.0: (1.5e-4, 1e-2)},
+        "CURR": {
+            1e-6: (2.9e-4, 3e-10), 1e-5: (2.7e-4, 7e-10), 1e-4: (2.5e-4, 6e-9), 1e-3: (2.7e-4, 6e-8),
+            1e-2: (3.5e-4, 6e-7), 1e-1: (5.5e-4, 6e-6), 1.0: (2.2e-3, 5.7e-4),
+        },
+    }  # fmt: skip
+    source: Source
+
+    ranges = FunctionSetting(
+        "[:SENSe[1]]:<function>:RANGe[:UPPer]", SENSED,
+        {"VOLT": VOLTS, "CURR": AMPERES, "RES": RangeEnd(2e5, 0.0, 2.1e8, unit="OHM")},
+    )  # fmt: skip
     nplcs = FunctionSetting("[:SENSe[1]]:<function>:NPLCycles", SENSED, Numeric(1.0, 0.01, 10.0))
+    concurrent = Setting("[:SENSe[1]]:FUNCtion:CONCurrent", Boolean(True))
     ohms_mode = Setting("[:SENSe[1]]:RESistance:MODE", Choice("AUTO", ("MANual", "AUTO")))
     offset_compensated = Setting("[:SENSe[1]]:RESistance:OCOMpensated", Boolean(False))
     filtering = Setting("[:SENSe[1]]:AVERage[:STATe]", Boolean(False))
@@ -85,51 +90,35 @@ class Meter(ScpiPart):
         ":FORMat:ELEMents[:SENSe[1]]?": lambda self: ",".join(self.elements),
     }
 
-    def __init__(
-        self, device: Any, source: Source, rng: np.random.Generator, accuracy: float, noise: float
-    ) -> None:
-        super().__init__(device)
-        self._source = source
-        self._converters = SpecimenConverter.of_each(rng, MEASURE, accuracy, noise=noise, overrange=OVERRANGE)
-
     def reset(self) -> None:
         """Amperes are measured on an automatic range, and everything is reported."""
+        super().reset()
         self.functions: tuple[str, ...] = ("CURR",)
         self.elements: tuple[str, ...] = _ORDER
-        self._averaged: list[Regulated] = []
 
     @property
-    def aperture(self) -> float:
-        """Integration time, s."""
-        return float(self.nplcs["CURR"] / self.device.line_frequency)
-
-    def span(self, function: str) -> float:
-        """The present range of a function."""
-        return nominal(SPANS[function], self.ranges[function])
-
-    @property
-    def auto_ohms(self) -> bool:
+    def has_source(self) -> bool:
         """Whether the ohmmeter has the source."""
         return self.ohms_mode == "AUTO" and "RES" in self.functions
 
+    def check_limit(self, quantity: str, limit: float) -> None:
+        """Refuse a limit far below the range; a fixed range that is smaller bounds the source by itself."""
+        if limit < 1e-3 * self.ranges[quantity] * (1 - 1e-9):
+            raise ScpiError(TOO_SMALL)
+
     @ranges.check
     def _check_range(self, function: str, value: float) -> None:
-        source = self._source
-        if function == source.function:
+        if function == self.source.function:
             raise ScpiError(READ_BACK)
-        if function != "RES" and nominal(SPANS[function], value) > nominal(
-            SPANS[function], source.limits[function]
+        if function != "RES" and self.nominal(function, value) > self.nominal(
+            function, self.source.limits[function]
         ):
             raise ScpiError(BEYOND_COMPLIANCE)
 
-    @ranges.on_change
-    def _range_changed(self, function: str, value: float) -> None:
+    def range_changed(self, function: str, value: float) -> None:
+        """The range is fixed; the limit stays, as the range bounds the source where it is smaller."""
         self.auto[function] = False
-        self.ranges[function] = OVERRANGE * nominal(SPANS[function], value)
-
-    def hold_within(self, quantity: str, limit: float) -> None:
-        """Take a range down to one that a new limit does not exceed."""
-        self.ranges[quantity] = min(self.ranges[quantity], OVERRANGE * nominal(SPANS[quantity], limit))
+        self.ranges[function] = self.nominal(function, value)
 
     @nplcs.on_change
     def _nplc_changed(self, function: str, nplc: float) -> None:
@@ -149,10 +138,9 @@ class Meter(ScpiPart):
         """Measure the functions of these names; the ohmmeter takes the source over unless it is to be manual."""
         self.functions = tuple(name for name in SENSED if name in names)
         self._averaged.clear()
-        source = self._source
-        if self.auto_ohms and source.function != "CURR":
-            source.function = "CURR"
-            source.apply()
+        if self.has_source and self.source.function != "CURR":
+            self.source.function = "CURR"
+            self.source.apply()
 
     @command(":FORMat:ELEMents[:SENSe[1]]", Choice("VOLT", ELEMENTS, repeated=True))
     def _set_elements(self, elements: list[str]) -> None:
@@ -162,23 +150,21 @@ class Meter(ScpiPart):
 
     def measure(self) -> MeasuredPoint:
         """Integrate each function over the aperture; advances the clock."""
-        device, source = self.device, self._source
+        device, source = self.device, self.source
         repeated = self.filtering and self.filter_type == "REP"
         nplc = self.nplcs["CURR"] * (self.filter_count if repeated else 1.0)  # as one longer integration
         aperture = nplc / device.line_frequency
-        flow = self._ohmmeter_flow(aperture) if self.auto_ohms else source.flow(aperture)
+        flow = self.ohm_flow(aperture) if self.has_source else source.flow(aperture)
         measured = {"VOLT", "CURR"} if "RES" in self.functions else set(self.functions)
         device.clock.advance(len(measured) * aperture + OVERHEAD)
         volts, amperes = (
-            self._read(name, value, nplc) if name in measured else math.nan
+            self.read(name, value, nplc) if name in measured else math.nan
             for name, value in (("VOLT", flow.volts), ("CURR", flow.amperes))
         )
         if self.filtering and not repeated:
-            self._averaged = [*self._averaged, Regulated(volts, amperes, False)][-int(self.filter_count) :]
-            volts = fmean(each.volts for each in self._averaged)
-            amperes = fmean(each.amperes for each in self._averaged)
+            volts, amperes = self.average((volts, amperes), self.filter_count)
         over = any(abs(value) >= OVERFLOW for value in (volts, amperes))
-        ohms = OVERFLOW if over or not amperes or (self.auto_ohms and flow.limited) else volts / amperes
+        ohms = OVERFLOW if over or not amperes or (self.has_source and flow.limited) else volts / amperes
         volts, amperes = (
             value if name in self.functions else source.level if name == source.function else math.nan
             for name, value in (("VOLT", volts), ("CURR", amperes))
@@ -189,40 +175,17 @@ class Meter(ScpiPart):
         )
 
     def _status(self, flow: Regulated, over: bool) -> int:
-        source, bits = self._source, 0
+        source, bits, limited = self.source, 0, OTHER[self.source.function]
+        by_range = not self.auto[limited] and OVERRANGE * self.ranges[limited] < source.limits[limited]
         states = {
-            OVERFLOWN: over, FILTERED: self.filtering, FRONT: self.device.terminals == "FRON",
-            PROTECTED: source.held_back, OHMS_AUTO: self.auto_ohms, SENSED_REMOTELY: self.four_wire,
-            RANGE_LIMITED if source.bound[1] else LIMITED: flow.limited,
+            OVERFLOWN: over, FILTERED: self.filtering, FRONT: self.device.terminals.chosen == "FRON",
+            PROTECTED: source.held_back, OHMS_AUTO: self.has_source, SENSED_REMOTELY: self.four_wire,
+            RANGE_LIMITED if by_range else LIMITED: flow.limited,
             SOURCED_BITS[source.function]: True, **{MEASURED_BITS[name]: True for name in self.functions},
         }  # fmt: skip
         for bit, state in states.items():
             bits |= bit if state else 0
         return bits
-
-    def _read(self, function: str, value: float, nplc: float) -> float:
-        source, meter = self._source, self._converters[function]
-        # What is sourced is measured on the source's range.
-        if function == source.function and not self.auto_ohms:
-            return meter.read(value, nominal(SOURCE[function], source.ranges[function]), nplc)
-        if self.auto[function] or self.auto_ohms:
-            self.ranges[function] = OVERRANGE * meter.range_for(value)
-        return meter.read(value, self.span(function), nplc)
-
-    def _ohmmeter_flow(self, aperture: float) -> Regulated:
-        """Source the test current of the range; of an automatic one, after it has been found."""
-        source = self._source
-        for _ in OHM_RANGES:
-            span = self.span("RES")
-            source.apply(TEST_CURRENTS[span])
-            flow = source.flow(aperture)
-            ohms = math.inf if flow.limited or not flow.amperes else abs(flow.volts / flow.amperes)
-            larger = next((each for each in OHM_RANGES if each > span), span)
-            better = larger if ohms > OVERRANGE * span else nominal(OHM_RANGES, ohms)
-            if not self.auto["RES"] or better == span:
-                break
-            self.ranges["RES"] = OVERRANGE * better
-        return flow
 
     def text(self, points: list[MeasuredPoint]) -> str:
         """Write the chosen elements of points; -230 when there are none."""
