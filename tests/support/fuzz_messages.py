@@ -105,9 +105,9 @@ def _scpi_vocabulary(
     device: type[ScpiDevice],
 ) -> Iterator[tuple[str, bool, tuple[CommandParameter[Any], ...]]]:
     """Every header a class understands, whether it asks, and its parameters."""
-    for owner in (base for kind in (device, *device.parts) for base in kind.__mro__):
-        for member in vars(owner).values():
-            if isinstance(member, SettingBase):
+    for kind, owner in ((part, base) for part in (device, *device.parts) for base in part.__mro__):
+        for name, member in vars(owner).items():
+            if isinstance(member, SettingBase) and getattr(kind, name) is member:
                 for header, _, parameter in member.forms:
                     yield header, False, (parameter,)
                     yield header, True, ()
