@@ -47,7 +47,7 @@ def _wrap_selection() -> None:
 
         select.asks_simulation = True  # type: ignore[attr-defined]
         nidaqmx.utils._select_interpreter = select
-        threading.Thread.start = _handing_on(threading.Thread.start)  # type: ignore[method-assign]
+        threading.Thread.start = _handing_on(threading.Thread.start)  # type: ignore[assignment, method-assign]
 
 
 def _handing_on(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:

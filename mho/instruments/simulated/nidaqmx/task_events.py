@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from nidaqmx._base_interpreter import BaseEventHandler
 from nidaqmx.constants import EveryNSamplesEventType, Signal
@@ -25,9 +25,10 @@ ACQUIRED, TRANSFERRED = (
     EveryNSamplesEventType.ACQUIRED_INTO_BUFFER,
     EveryNSamplesEventType.TRANSFERRED_FROM_BUFFER,
 )
-EventKind = EveryNSamplesEventType | Signal | str
-_TAKEN = {
-    DONE: Code.DONE_EVENT_ALREADY_REGISTERED, Signal.SAMPLE_CLOCK: Code.SIGNAL_EVENT_ALREADY_REGISTERED,
+SAMPLE_SIGNALS = (Signal.SAMPLE_CLOCK, Signal.SAMPLE_COMPLETE)
+EventKind: TypeAlias = EveryNSamplesEventType | Signal | str
+_TAKEN: dict[EventKind, Code] = {
+    DONE: Code.DONE_EVENT_ALREADY_REGISTERED, **dict.fromkeys(SAMPLE_SIGNALS, Code.SIGNAL_EVENT_ALREADY_REGISTERED),
     ACQUIRED: Code.EVERY_N_SAMPS_ACQ_INTO_BUFFER_EVENT_ALREADY_REGISTERED,
     TRANSFERRED: Code.EVERY_N_SAMPS_TRANSFERRED_FROM_BUFFER_EVENT_ALREADY_REGISTERED,
 }  # fmt: skip
@@ -45,7 +46,7 @@ class Registration(NamedTuple):
     data: object
 
 
-class _Handler(BaseEventHandler):
+class _Handler(BaseEventHandler):  # type: ignore[misc]
     """What nidaqmx keeps of a registration; there is nothing to release."""
 
     def close(self) -> None:
