@@ -1,6 +1,6 @@
 """Run NI's own tests of nidaqmx on the simulated NI-DAQmx: a plugin of pytest.
 
-In a checkout of github.com/ni/nidaqmx-python, with nidaqmx 1.7's dependencies installed, and mho's root and this folder on the path::
+In a checkout of github.com/ni/nidaqmx-python, with what nidaqmx 1.7 needs, and mho's root and this folder on the path::
 
     printf '[pytest]\n' > pytest.ini
     python -W ignore -m pytest -c pytest.ini -p ni_suite tests/component/stream_readers tests/component/stream_writers

@@ -9,6 +9,7 @@ time: converted before the outputs settle, it still samples the previous update,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -327,7 +328,7 @@ class SampleStreams:
     def _report(self) -> None:
         """Call back for what has happened to tasks; as there is no other thread, the call that made it happen waits."""
         for sim_task in tuple(self._tasks.values()):
-            sim_task.events.report(sim_task, self._clock.passed)
+            sim_task.events.report(sim_task, partial(self._clock.passed, sim_task))
 
     def _digital(self, task: int, *kinds: Kind) -> SimulatedTask:
         sim_task = self._task(task)

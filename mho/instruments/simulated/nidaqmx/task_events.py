@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from nidaqmx._base_interpreter import BaseEventHandler
 from nidaqmx.constants import EveryNSamplesEventType, Signal
 from nidaqmx.error_codes import DAQmxErrors as Code
 
 from mho.instruments.simulated.nidaqmx.rack import refusal
-
-if TYPE_CHECKING:
-    from mho.instruments.simulated.nidaqmx.tasks import SimulatedTask
 
 logger = logging.getLogger(__name__)
 DONE = "done"
@@ -36,6 +33,19 @@ _MISPLACED = {
     ACQUIRED: Code.EVERY_N_SAMPLES_ACQ_INTO_BUFFER_EVENT_NOT_SUPPORTED_BY_DEVICE,
     TRANSFERRED: Code.EVERY_N_SAMPS_TRANSFERRED_FROM_BUFFER_EVENT_NOT_SUPPORTED_BY_DEVICE,
 }  # fmt: skip
+
+
+class EventSource(Protocol):
+    """A task, as its events see it."""
+
+    handle: int
+    name: str
+    kind: Any
+    running: bool
+    done: bool
+
+    def refuse_while_running(self) -> None:
+        """Raise the DAQmx error when it runs."""
 
 
 class Registration(NamedTuple):
@@ -67,7 +77,7 @@ class TaskEvents:
         return min((each.interval for each in self._registered.values() if each.interval), default=0)
 
     def register(
-        self, task: SimulatedTask, kind: EventKind, interval: int, call: Callable[..., Any], data: object
+        self, task: EventSource, kind: EventKind, interval: int, call: Callable[..., Any], data: object
     ) -> BaseEventHandler:
         """Register a callback; raises the DAQmx error for one that is there, or that the task cannot have."""
         task.refuse_while_running()
@@ -88,7 +98,7 @@ class TaskEvents:
         """Begin anew: the task has started."""
         self._reported.clear()
 
-    def report(self, task: SimulatedTask, passed: Callable[[SimulatedTask], int]) -> None:
+    def report(self, task: EventSource, passed: Callable[[], int]) -> None:
         """Call back for what `passed` (samples) since the last report; a callback that is running is not called again."""
         if not self._registered or self._reporting or not task.running:
             return
@@ -102,13 +112,11 @@ class TaskEvents:
         finally:
             self._reporting = False
 
-    def _due(
-        self, task: SimulatedTask, kind: EventKind, interval: int, passed: Callable[[SimulatedTask], int]
-    ) -> bool:
-        happened = passed(task) // interval if interval else int(task.done)
+    def _due(self, task: EventSource, kind: EventKind, interval: int, passed: Callable[[], int]) -> bool:
+        happened = passed() // interval if interval else int(task.done)
         return self._reported.get(kind, 0) < happened
 
-    def _call(self, task: SimulatedTask, kind: EventKind) -> None:
+    def _call(self, task: EventSource, kind: EventKind) -> None:
         registration = self._registered[kind]
         what: tuple[int, ...] = (0,)  # status
         if isinstance(kind, EveryNSamplesEventType):
