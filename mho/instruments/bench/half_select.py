@@ -17,13 +17,14 @@ from mho.instruments.roles import Reading, SourceMeter, SweepingMeter
 
 
 @contextmanager
-def _let_go_on_failure(row: SourceMeter) -> Iterator[None]:
-    """Take the row to 0 V when what follows fails; why it failed is what is told."""
+def _let_go_on_failure(*units: SourceMeter) -> Iterator[None]:
+    """Take row and column to 0 V when what follows fails; why it failed is what is told."""
     try:
         yield
     except BaseException:
-        with suppress(MhoError):
-            row.hold(0.0)
+        for unit in units:
+            with suppress(MhoError):
+                unit.hold(0.0)
         raise
 
 
@@ -66,7 +67,7 @@ class MeterAcross:
     def read(self, voltage: float) -> Reading:
         """Step to `voltage`, measure at the column, then at the row, return to 0 V."""
         row, column = self._shares(voltage, abs(voltage) > self._whole)
-        with _let_go_on_failure(self._row):
+        with _let_go_on_failure(self._row, self._column):
             self._row.hold(row)
             far, near = self._column.read(column), self._row.read(row)
         return Reading(near.voltage - far.voltage, -far.current, near.tripped or far.tripped)
@@ -74,7 +75,7 @@ class MeterAcross:
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Step through `voltages`, wait `delay` (s) at each and measure at the column; end at 0 V."""
         halved, points = max(map(abs, voltages)) > self._whole, []
-        with _let_go_on_failure(self._row):
+        with _let_go_on_failure(self._row, self._column):
             for voltage in voltages:
                 row, column = self._shares(voltage, halved)
                 self._row.hold(row)
@@ -100,7 +101,7 @@ class HalvedPulses(MeterPulses):
 
     def __init__(self, row: SourceMeter, column: SweepingMeter, aperture: float) -> None:
         super().__init__(column, aperture)
-        self._row = row
+        self._row, self._column = row, column
 
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
         """Take amplitude (V, of either sign) and width (s) of the next pulses; nothing is sent."""
@@ -108,7 +109,7 @@ class HalvedPulses(MeterPulses):
 
     def fire(self, channel: int, count: int = 1) -> None:
         """Apply `count` pulses; return when they are over, and the row is at 0 V again."""
-        with _let_go_on_failure(self._row):
+        with _let_go_on_failure(self._row, self._column):
             self._row.hold(-self._volts)
             super().fire(channel, count)
         self._row.hold(0.0)

@@ -149,7 +149,8 @@ class CrossbarWires(MatrixWires):
                 lines.monitor.record("source on nothing", f"{volts:.3g} V of {source} with no line connected")
             return amperes
         across = self._volts({source: volts})
-        self._act(across, aperture, self._held)
+        if np.abs(across).max() >= preset.disturb_voltage:  # less is in the reading itself
+            self._act(across, aperture, self._held)
         self._measured = lines.clock.now + aperture
         nodes = np.zeros(sum(self._shape), bool)
         nodes[[node for _, node in places]] = True
@@ -158,8 +159,8 @@ class CrossbarWires(MatrixWires):
         if index[0].size:
             there = across[index]
             cells = lines.chip.cells[self._array]
-            strongest = float(np.abs(there).max())
-            g = cells.read(index, aperture, max(strongest, MICROVOLT))
+            strongest = float(there[np.abs(there).argmax()])
+            g = cells.read(index, aperture, strongest)
             flowing = cell_current(preset, g, there, ALWAYS_ON)
             out = np.broadcast_to(rows, self._shape)[index].astype(float)
             out -= np.broadcast_to(columns, self._shape)[index]
@@ -193,8 +194,6 @@ class CrossbarWires(MatrixWires):
     def _act(self, across: Floats, seconds: float, levels: HeldLevels | None) -> None:
         """Let every cell bear its voltage for `seconds`: in pulses, or as more of levels that are known."""
         preset, cells = self._lines.chip.preset, self._lines.chip.cells[self._array]
-        if np.abs(across).max() < preset.disturb_voltage:
-            return
         weak = np.nonzero((across > HOT) & (across < preset.disturb_voltage))
         if weak[0].size:
             cells.disturb(weak, across[weak], seconds)  # type: ignore[arg-type]
