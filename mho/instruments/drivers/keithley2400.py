@@ -87,9 +87,10 @@ class Keithley2400(SingleSourceMeter, ScpiInstrument):
         return readings(map(float, reply.split(",")), LIMITED)[0]
 
     def _play(self, count: int, delay: float) -> str:
-        return self.exchange(
+        reply: str = self.exchange(
             f":SOUR:VOLT 0;:OUTP ON;:SOUR:DEL {delay:.9e};:TRIG:COUN {count};:SOUR:VOLT:MODE LIST;:READ?"
         )
+        return reply
 
     def _go_to_zero(self) -> None:
         self.interrupt()

@@ -127,11 +127,13 @@ class Keithley2450(SingleSourceMeter, ScpiInstrument):
 
     def _play(self, count: int, delay: float) -> str:
         self.exchange(f':TRAC:CLE "defbuffer1";:SOUR:SWE:VOLT:LIST 1,{delay:.9e},1,OFF,"defbuffer1"')
-        return self.exchange(":INIT;*WAI")
+        reply: str = self.exchange(":INIT;*WAI")
+        return reply
 
     def _swept(self, count: int, reply: str) -> str:
         with self._patience(count * 1e-3):
-            return self.exchange(f':TRAC:DATA? 1,{count},"defbuffer1",SOUR,READ,SOURSTAT')
+            data: str = self.exchange(f':TRAC:DATA? 1,{count},"defbuffer1",SOUR,READ,SOURSTAT')
+        return data
 
     def _go_to_zero(self) -> None:
         self.interrupt()

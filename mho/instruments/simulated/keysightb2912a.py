@@ -2,9 +2,10 @@
 
 B2900 Series SCPI Command Reference, B2910-90030, edition 2: data output format pp. 1-12 to 1-16, interleaving and padding
 p. 4-81. (?) from memory: the accuracies, the limits of pulses, the voltage limit after a reset, that a change of the
-function switches the output off, that a small measurement range lowers the compliance, that a staircase of one point stays
-at its start, that a list ends at the immediate level, that elements come in a fixed order, and how long a point takes
-beside its delays and its aperture. Volts are always measured on an automatic range. Not simulated: sweeps of a current.
+function switches the output off, that a small measurement range lowers the compliance, that a fixed range counts with its
+end for the power, that a staircase of one point stays at its start, that a list ends at the immediate level, that elements
+come in a fixed order, and how long a point takes beside its delays and its aperture. Volts are always measured on an
+automatic range. Not simulated: sweeps of a current.
 """
 
 from __future__ import annotations

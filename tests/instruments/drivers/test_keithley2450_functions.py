@@ -312,6 +312,7 @@ def test_it_regulates_through_noise_and_gives_up_nowhere():
         ("SOUR:VOLT 30", "SOUR:VOLT:ILIM 0.2"), ("SOUR:VOLT:ILIM 0.2", "SOUR:VOLT 30"),
         ("SOUR:VOLT:ILIM 1", "SOUR:VOLT:RANG 200"), ("SOUR:VOLT:RANG 200", "SOUR:VOLT:ILIM 1"),
         ("SOUR:CURR 0.5", "SOUR:CURR:VLIM 40"), ("SOUR:CURR:VLIM 40", "SOUR:CURR 0.5"),
+        ("SOUR:CURR:VLIM 40", "SOUR:CURR:RANG 1"), ("SOUR:CURR:RANG 1", "SOUR:CURR:VLIM 40"),
         ("SOUR:VOLT:ILIM 0.2", "SOUR:SWE:VOLT:LIN 0,30,2"),
         ("SOUR:LIST:VOLT 30;:SOUR:SWE:VOLT:LIST 1,0.1;:SOUR:VOLT:ILIM 0.2", "INIT"),
     ],

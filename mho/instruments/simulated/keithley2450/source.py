@@ -1,8 +1,8 @@
 """The source of the simulated 2450: what it has beyond any source with a limit.
 
 Model 2450 Reference Manual 2450-901-01, pp. 6-66 to 6-79, and data sheet. (?) from memory: the accuracies, that a change of
-the function switches the output off, that a measurement range has to hold the limit, and that level and limit beyond the
-source's 20 W are a settings conflict.
+the function switches the output off, that a measurement range has to hold the limit, that level and limit beyond the
+source's 20 W are a settings conflict, and that a fixed range counts there with its end.
 """
 
 from __future__ import annotations
