@@ -11,12 +11,15 @@ from repository import ROOT
 from used_operations import operations_used
 
 from mho import run
-from mho.errors import BenchError, InputError, InstrumentError, LimitError, RunWarning
+from mho.errors import Aborted, BenchError, InputError, InstrumentError, LimitError, RunWarning
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.checks import check_bench
 from mho.instruments.opening.opening import open_rehearsal
 from mho.instruments.roles import Cell, ProgrammedCell, Pulse
-from mho.procedures import Multiply, Program, Read, check_needs
+from mho.procedures import Multiply, Program, Read, Refresh, check_needs, stream
+from mho.procedures.stream import Control, Progress
+from mho.running.continuing import resume
+from mho.running.trust import allow_all
 from mho.runs import RunFile
 
 BENCHES = ROOT / "docs/benches"
@@ -130,6 +133,29 @@ def test_a_chip_that_does_not_form_cells_programs_them_as_they_are(tmp_path):
         done = bench.program(CELL, 20e-6, 1.2e-6)
         assert done.pulses == 200  # 3 V do not form it
         assert not done.reached
+
+
+def test_a_program_can_be_stopped_before_it_and_counts_as_what_acts_on_the_chip():
+    def stop():
+        raise KeyboardInterrupt
+
+    with rehearsed() as bench:
+        bench.read(CELL)
+        assert not bench.damage.acted
+        bench.checkpoint = stop
+        with pytest.raises(KeyboardInterrupt):
+            bench.program(CELL, 8e-6, 1.2e-6)
+        assert not bench.damage.acted
+        bench.checkpoint = lambda: None
+        bench.program(CELL, 8e-6, 1.2e-6)
+        assert bench.damage.acted
+        assert bench.states()["tester"].value == "ON, at rest at 0 V"
+        bench.checkpoint = stop
+        twin_of(bench)._pulse = lambda *pulse: pytest.fail("a pulse")
+        with pytest.raises(KeyboardInterrupt):  # of a formed cell, which is not read first
+            bench.program(CELL, 16e-6, 1.2e-6)
+    with pytest.raises(BenchError, match="is closed"):
+        bench.program(CELL, 8e-6, 1.2e-6)
 
 
 # --- what it refuses ---
@@ -280,9 +306,7 @@ def test_a_register_that_keeps_another_value_is_told():
         twin = twin_of(bench)
         take = twin._take
         twin._take = lambda register, value: take(register, value & 0xF7)
-        with pytest.raises(
-            InstrumentError, match=r"register 11 of the chip has 2, not 10 as written"
-        ):
+        with pytest.raises(InstrumentError, match=r"register 11 of the chip has 2, not 10 as written"):
             bench.program(CELL, 8e-6, 1.2e-6)
         del twin._take
 
@@ -416,3 +440,37 @@ def test_largest_pulses_are_those_of_the_bench_file(tmp_path):
     with rehearsed(path) as bench:
         assert bench.instruments.tester.forming_pulses == (Pulse("set", 3.7, 10e-6, 1.6),)
         assert still_stuck(bench, CELL).pulses == 3  # 3.3, 3.5, 3.7 V
+
+
+def test_a_program_that_was_stopped_goes_on_with_the_cells_that_are_left(tmp_path, monkeypatch):
+    path = described(tmp_path, ("\n[read]", "\n[simulation]\n\n[read]"))
+    monkeypatch.chdir(tmp_path)  # where its driver is
+    monkeypatch.setattr(stream, "PACE", -1.0)
+    control = Control()
+
+    def stop(event):
+        if isinstance(event, Progress) and event.detail.get("pulses", 0) > 20:
+            control.abort("enough")
+
+    digits = np.arange(12).reshape(3, 4) % 8
+    with pytest.raises(Aborted):
+        run(Program(digits=digits), path, seed=3, output=tmp_path / "0.h5", observers=[stop], control=control)
+    done = resume(tmp_path / "0.h5", output=tmp_path / "1.h5", trust=allow_all)
+    assert 0 < done.summary["taken_over"] < digits.size
+    assert done.failed == 0
+    with RunFile(tmp_path / "1.h5") as kept:
+        rows = kept.table("pulses")
+        assert (np.diff(rows["time"]) >= 0.0).all()
+        assert (rows["kind"] == 3).sum() >= digits.size
+
+
+def test_a_refresh_lets_the_chip_write_what_has_left_its_window_and_nothing_else(tmp_path):
+    digits = np.array([[1, 2, 3], [5, 6, 7]])
+    with rehearsed(seed=3) as bench:
+        first = run(Program(digits=digits), bench, seed=1, output=tmp_path / "0.h5")
+        bench.program(Cell("multiply", 1, 2), 4e-6, 1.2e-6)
+        done = run(Refresh(of=first.path), bench, seed=2, output=tmp_path / "1.h5")
+    assert done.failed == 0
+    assert done.pulses[1, 2] > 0
+    assert (done.pulses > 0).sum() <= 2
+    assert abs(done.after[1, 2] - 28e-6) <= 1.2e-6
