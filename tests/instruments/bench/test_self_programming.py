@@ -12,6 +12,8 @@ from used_operations import operations_used
 
 from mho import run
 from mho.errors import Aborted, BenchError, InputError, InstrumentError, LimitError, RunWarning
+from mho.extensions.calibration.pulse_records import PulseTable
+from mho.gui.bench.facts import last_in_words
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.checks import check_bench
 from mho.instruments.opening.opening import open_rehearsal
@@ -369,6 +371,11 @@ def test_a_block_is_programmed_by_the_chip_and_its_record_says_so(tmp_path):
         np.testing.assert_array_equal(pulses, done.pulses)
         assert done.summary["pulses"] == done.pulses.sum() > 0
         assert any("the chip programs its cells by itself" in one.message for one in kept.log())
+    assert (
+        not PulseTable("pulses", "pulses").columns(rows)["kind"].any()
+    )  # none that a calibration could learn by
+    last = {name: values[rows["kind"] == 3][0] for name, values in rows.items()}
+    assert last_in_words(last, ("multiply",)) == "programmed by the chip itself, multiply[0, 0]: 500 nS"
 
 
 def test_cells_that_fail_are_counted_by_how_they_ended():
