@@ -81,6 +81,26 @@ def test_cells_are_formed_once_and_brought_to_their_levels_as_their_converter_te
     assert bench.laboratory.live() == ()
 
 
+def test_pulses_of_forming_count_and_each_cell_is_addressed_anew():
+    other = Cell("multiply", 5, 1)
+    with rehearsed() as bench:
+        tester, form, program = (
+            bench.instruments.tester,
+            bench.instruments.tester.form,
+            bench.instruments.tester.program,
+        )
+        counts = []
+        tester.form = lambda: counts.append(form()) or counts[-1]
+        tester.program = lambda *aim: counts.append(program(*aim)) or counts[-1]
+        done = bench.program(CELL, 24e-6, 1.2e-6)
+        assert [one.pulses > 0 for one in counts] == [True, True]
+        assert done.pulses == sum(one.pulses for one in counts)
+        bench.program(other, 8e-6, 1.2e-6)
+        bench.program(CELL, 16e-6, 1.2e-6)
+        assert abs(bench.read(other) - 8e-6) <= 2e-6
+        assert abs(bench.read(CELL) - 16e-6) <= 2e-6
+
+
 def test_what_is_in_its_window_already_gets_no_pulse():
     with rehearsed() as bench:
         bench.program(CELL, 16e-6, 1.2e-6)
@@ -204,8 +224,17 @@ def test_pulses_beyond_what_a_formed_cell_bears_are_refused(tmp_path):
     chip = tmp_path / "self-programming-chip.toml"
     text = chip.read_text("utf-8")
     chip.write_text(text.replace("bit_line = 4.0", "bit_line = 2.9"), "utf-8")
-    with rehearsed(path) as bench, pytest.raises(LimitError, match=r"2.9 V that a formed cell bears"):
-        bench.program(CELL, 8e-6, 1.2e-6)
+    with rehearsed(path) as bench:
+        twin_of(bench)._pulse = lambda *pulse: pytest.fail("formed")
+        with pytest.raises(LimitError, match=r"2.9 V that a formed cell bears"):
+            bench.program(CELL, 8e-6, 1.2e-6)
+
+
+def test_a_run_of_pulses_that_are_not_allowed_is_refused_before_it_has_a_file(tmp_path):
+    path = described(tmp_path, ("voltage = 4.6 ", "voltage = 4.4 "))
+    with rehearsed(path) as bench, pytest.raises(LimitError, match="bit line"):
+        run(Program(digits=np.array([[3]])), bench, seed=1, output=tmp_path / "run.h5")
+    assert not (tmp_path / "run.h5").exists()
 
 
 def test_a_driver_that_does_not_say_what_it_applies_is_told_so(tmp_path):
