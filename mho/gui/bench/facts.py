@@ -14,11 +14,7 @@ from mho.runs import RunFile
 if TYPE_CHECKING:
     from mho.instruments.bench_file import BenchFile
 
-SET, RESET, BY_CHIP = (
-    1,
-    2,
-    3,
-)  # codes of the `kind` column, see `mho.procedures.cells.programming.programmer.KINDS`
+SET, RESET, BY_CHIP = 1, 2, 3  # codes of `kind` in a table of pulses (`record.PULSES`)
 
 
 @dataclass(frozen=True)

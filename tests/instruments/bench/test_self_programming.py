@@ -11,12 +11,17 @@ from repository import ROOT
 from used_operations import operations_used
 
 from mho import run
-from mho.errors import BenchError, InputError, InstrumentError, LimitError, RunWarning
+from mho.errors import Aborted, BenchError, InputError, InstrumentError, LimitError, RunWarning
+from mho.extensions.calibration.pulse_records import PulseTable
+from mho.gui.bench.facts import last_in_words
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.checks import check_bench
 from mho.instruments.opening.opening import open_rehearsal
 from mho.instruments.roles import Cell, ProgrammedCell, Pulse
-from mho.procedures import Multiply, Program, Read, check_needs
+from mho.procedures import Multiply, Program, Read, Refresh, check_needs, stream
+from mho.procedures.stream import Control, Progress
+from mho.running.continuing import resume
+from mho.running.trust import allow_all
 from mho.runs import RunFile
 
 BENCHES = ROOT / "docs/benches"
@@ -76,6 +81,26 @@ def test_cells_are_formed_once_and_brought_to_their_levels_as_their_converter_te
     assert bench.laboratory.live() == ()
 
 
+def test_pulses_of_forming_count_and_each_cell_is_addressed_anew():
+    other = Cell("multiply", 5, 1)
+    with rehearsed() as bench:
+        tester, form, program = (
+            bench.instruments.tester,
+            bench.instruments.tester.form,
+            bench.instruments.tester.program,
+        )
+        counts = []
+        tester.form = lambda: counts.append(form()) or counts[-1]
+        tester.program = lambda *aim: counts.append(program(*aim)) or counts[-1]
+        done = bench.program(CELL, 24e-6, 1.2e-6)
+        assert [one.pulses > 0 for one in counts] == [True, True]
+        assert done.pulses == sum(one.pulses for one in counts)
+        bench.program(other, 8e-6, 1.2e-6)
+        bench.program(CELL, 16e-6, 1.2e-6)
+        assert abs(bench.read(other) - 8e-6) <= 2e-6
+        assert abs(bench.read(CELL) - 16e-6) <= 2e-6
+
+
 def test_what_is_in_its_window_already_gets_no_pulse():
     with rehearsed() as bench:
         bench.program(CELL, 16e-6, 1.2e-6)
@@ -132,6 +157,29 @@ def test_a_chip_that_does_not_form_cells_programs_them_as_they_are(tmp_path):
         assert not done.reached
 
 
+def test_a_program_can_be_stopped_before_it_and_counts_as_what_acts_on_the_chip():
+    def stop():
+        raise KeyboardInterrupt
+
+    with rehearsed() as bench:
+        bench.read(CELL)
+        assert not bench.damage.acted
+        bench.checkpoint = stop
+        with pytest.raises(KeyboardInterrupt):
+            bench.program(CELL, 8e-6, 1.2e-6)
+        assert not bench.damage.acted
+        bench.checkpoint = lambda: None
+        bench.program(CELL, 8e-6, 1.2e-6)
+        assert bench.damage.acted
+        assert bench.states()["tester"].value == "ON, at rest at 0 V"
+        bench.checkpoint = stop
+        twin_of(bench)._pulse = lambda *pulse: pytest.fail("a pulse")
+        with pytest.raises(KeyboardInterrupt):  # of a formed cell, which is not read first
+            bench.program(CELL, 16e-6, 1.2e-6)
+    with pytest.raises(BenchError, match="is closed"):
+        bench.program(CELL, 8e-6, 1.2e-6)
+
+
 # --- what it refuses ---
 
 
@@ -176,8 +224,17 @@ def test_pulses_beyond_what_a_formed_cell_bears_are_refused(tmp_path):
     chip = tmp_path / "self-programming-chip.toml"
     text = chip.read_text("utf-8")
     chip.write_text(text.replace("bit_line = 4.0", "bit_line = 2.9"), "utf-8")
-    with rehearsed(path) as bench, pytest.raises(LimitError, match=r"2.9 V that a formed cell bears"):
-        bench.program(CELL, 8e-6, 1.2e-6)
+    with rehearsed(path) as bench:
+        twin_of(bench)._pulse = lambda *pulse: pytest.fail("formed")
+        with pytest.raises(LimitError, match=r"2.9 V that a formed cell bears"):
+            bench.program(CELL, 8e-6, 1.2e-6)
+
+
+def test_a_run_of_pulses_that_are_not_allowed_is_refused_before_it_has_a_file(tmp_path):
+    path = described(tmp_path, ("voltage = 4.6 ", "voltage = 4.4 "))
+    with rehearsed(path) as bench, pytest.raises(LimitError, match="bit line"):
+        run(Program(digits=np.array([[3]])), bench, seed=1, output=tmp_path / "run.h5")
+    assert not (tmp_path / "run.h5").exists()
 
 
 def test_a_driver_that_does_not_say_what_it_applies_is_told_so(tmp_path):
@@ -343,6 +400,11 @@ def test_a_block_is_programmed_by_the_chip_and_its_record_says_so(tmp_path):
         np.testing.assert_array_equal(pulses, done.pulses)
         assert done.summary["pulses"] == done.pulses.sum() > 0
         assert any("the chip programs its cells by itself" in one.message for one in kept.log())
+    assert (
+        not PulseTable("pulses", "pulses").columns(rows)["kind"].any()
+    )  # none that a calibration could learn by
+    last = {name: values[rows["kind"] == 3][0] for name, values in rows.items()}
+    assert last_in_words(last, ("multiply",)) == "programmed by the chip itself, multiply[0, 0]: 500 nS"
 
 
 def test_cells_that_fail_are_counted_by_how_they_ended():
@@ -414,3 +476,37 @@ def test_largest_pulses_are_those_of_the_bench_file(tmp_path):
     with rehearsed(path) as bench:
         assert bench.instruments.tester.forming_pulses == (Pulse("set", 3.7, 10e-6, 1.6),)
         assert still_stuck(bench, CELL).pulses == 3  # 3.3, 3.5, 3.7 V
+
+
+def test_a_program_that_was_stopped_goes_on_with_the_cells_that_are_left(tmp_path, monkeypatch):
+    path = described(tmp_path, ("\n[read]", "\n[simulation]\n\n[read]"))
+    monkeypatch.chdir(tmp_path)  # where its driver is
+    monkeypatch.setattr(stream, "PACE", -1.0)
+    control = Control()
+
+    def stop(event):
+        if isinstance(event, Progress) and event.detail.get("pulses", 0) > 20:
+            control.abort("enough")
+
+    digits = np.arange(12).reshape(3, 4) % 8
+    with pytest.raises(Aborted):
+        run(Program(digits=digits), path, seed=3, output=tmp_path / "0.h5", observers=[stop], control=control)
+    done = resume(tmp_path / "0.h5", output=tmp_path / "1.h5", trust=allow_all)
+    assert 0 < done.summary["taken_over"] < digits.size
+    assert done.failed == 0
+    with RunFile(tmp_path / "1.h5") as kept:
+        rows = kept.table("pulses")
+        assert (np.diff(rows["time"]) >= 0.0).all()
+        assert (rows["kind"] == 3).sum() >= digits.size
+
+
+def test_a_refresh_lets_the_chip_write_what_has_left_its_window_and_nothing_else(tmp_path):
+    digits = np.array([[1, 2, 3], [5, 6, 7]])
+    with rehearsed(seed=3) as bench:
+        first = run(Program(digits=digits), bench, seed=1, output=tmp_path / "0.h5")
+        bench.program(Cell("multiply", 1, 2), 4e-6, 1.2e-6)
+        done = run(Refresh(of=first.path), bench, seed=2, output=tmp_path / "1.h5")
+    assert done.failed == 0
+    assert done.pulses[1, 2] > 0
+    assert (done.pulses > 0).sum() <= 2
+    assert abs(done.after[1, 2] - 28e-6) <= 1.2e-6
