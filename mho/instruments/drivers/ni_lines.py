@@ -18,6 +18,7 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.errors import BenchError, InputError, LimitError
+from mho.instruments.drivers.languages.scpi import Span, whole, within
 from mho.instruments.drivers.ni_daq import NIDaq
 from mho.instruments.roles import Cell, Reading
 
@@ -25,6 +26,11 @@ MAINS = 50.0  # Hz, to which NPLC refers here
 MOST = 1 << 20  # samples of one waveform: 8 MB an output
 END = 0.99  # share of an amplifier's full scale from which an answer is beyond its range
 SLIP = 1e-6  # of a sample, by which a width may miss whole samples
+NPLC = Span(1e-6, 1e4, "nplc")
+CURRENT = Span(1e-15, 10.0, "current", "A")
+DELAY = Span(0.0, 1e6, "delay", "s")
+COUNT = Span(1, 1e6, "count of pulses")
+WIDTH = Span(0.0, 1e6, "pulse width", "s")
 
 
 class NILines:
@@ -53,6 +59,7 @@ class NILines:
         self._gate, self._product_gate = 0.0, product_gate
         self._samples, self._limit = 1, math.inf
         self._row = self._column = 0
+        self._level = Span(*output_range, "level", "V")
 
     # --- what every instrument does ---
 
@@ -95,18 +102,21 @@ class NILines:
 
         Nothing but the amplifier limits a current, and its range is its resistance's.
         """
-        self._samples = max(1, round(nplc / MAINS / self.sample_period))
-        self._limit = current_limit
+        within(current_range, CURRENT)
+        limit, samples = within(current_limit, CURRENT), within(nplc, NPLC) / MAINS / self.sample_period
+        self._limit, self._samples = limit, max(1, round(samples))
 
     # --- operations ---
 
     def select(self, cell: Cell) -> None:
         """Take the row and the column of what comes next; nothing moves."""
-        self._row, self._column = cell.row, cell.column
+        row = int(whole(cell.row, Span(0, self.output_count - 1, "row")))
+        column = int(whole(cell.column, Span(0, self.input_count - 1, "column")))
+        self._row, self._column = row, column
 
     def gate(self, voltage: float) -> None:
         """Take the level (V) of the word lines during what comes next; it is 0 V in between."""
-        self._gate = voltage
+        self._gate = within(voltage, self._level)
 
     def read(self, voltage: float) -> Reading:
         """Measure once at `voltage` (V) on the row, all others at 0 V."""
@@ -114,7 +124,9 @@ class NILines:
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Measure at each of `voltages` (V), `delay` (s) after its step, in one waveform; the row ends at 0 V."""
-        waits, samples = math.ceil(delay / self.sample_period), self._samples
+        for volts in voltages:
+            within(volts, self._level)
+        waits, samples = math.ceil(within(delay, DELAY) / self.sample_period), self._samples
         each = waits + samples
         if (len(voltages) + 1) * each > MOST:
             raise InputError(
@@ -132,11 +144,13 @@ class NILines:
         ]
 
     def check_shape(self, *, voltage: float, width: float, count: int) -> None:
-        """Raise `LimitError` for pulses that are not whole samples wide; nothing is sent."""
+        """Raise `LimitError` for pulses that are not whole samples wide, or beyond the outputs; nothing is sent."""
+        within(voltage, self._level)
+        whole(count, COUNT)
         self._width(width)
 
     def _width(self, width: float) -> int:
-        samples = width / self.sample_period
+        samples = within(width, WIDTH) / self.sample_period
         whole = round(samples)
         if whole < 1 or abs(samples - whole) > SLIP * whole:
             nearest = max(1, whole) * self.sample_period
@@ -155,9 +169,10 @@ class NILines:
 
         `LimitError` for a width that is not a whole number of samples.
         """
+        self.check_shape(voltage=voltage, width=width, count=count)
         one = np.zeros(self._width(width) + 1)
         one[:-1] = voltage
-        most = max(1, MOST // len(one))
+        most, count = max(1, MOST // len(one)), int(count)
         for start in range(0, count, most):
             self._play_row(np.tile(one, min(most, count - start)))
 
@@ -166,8 +181,14 @@ class NILines:
 
         `BenchError` when an amplifier was at its end.
         """
-        levels = np.zeros((len(volts), self.output_count))
-        levels[:, list(rows)] = volts
+        given = np.asarray(volts, np.float64)
+        for lines, most, name in ((rows, self.output_count, "row"), (columns, self.input_count, "column")):
+            for line in lines:
+                whole(line, Span(0, most - 1, name))
+        if given.ndim != 2 or given.shape[1] != len(rows):
+            raise InputError(f"vectors of shape {given.shape} for {len(rows)} rows; give (samples, rows)")
+        levels = np.zeros((len(given), self.output_count))
+        levels[:, list(rows)] = given
         answers = self._play(levels, self._product_gate)[:, list(columns)]
         if np.abs(answers).max(initial=0.0) >= self._end:
             worst = columns[int(np.abs(answers).max(axis=0).argmax())]

@@ -7,22 +7,18 @@ written, also after the program has ended. Nothing limits its current but itself
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import nidaqmx
 import numpy as np
 from nidaqmx.errors import Error
 
 from mho.errors import InputError, InstrumentError, LimitError
+from mho.instruments.drivers.languages.scpi import Span, within
 from mho.instruments.drivers.ni_daq import CONFIRM, NIOutputs, daqmx_errors
 from mho.toml import in_unit
 
-
-class Range(NamedTuple):
-    """Least and largest value of a quantity."""
-
-    minimum: float
-    maximum: float
+KEPT = Span(0.0, 10.0, "current limit", "A")
 
 
 class NIOutput:
@@ -33,7 +29,9 @@ class NIOutput:
     `series`: the resistor between output and line, ohm.
     """
 
-    VOLTAGE, CURRENT_LIMIT = Range(-10.0, 10.0), Range(1e-3, 26e-3)  # V; A, with 10 kohm, and with none (?)
+    model = "NI-DAQmx output"  # it has no reply to *IDN? that could say so
+    VOLTAGE = Span(-10.0, 10.0, "level", "V")
+    CURRENT_LIMIT = Span(1e-3, 26e-3, "current limit", "A")  # with 10 kohm, and with none (?)
 
     def __init__(self, address: str, library: Any = None, *, series: float | str = 10e3) -> None:
         try:
@@ -87,7 +85,7 @@ class NIOutput:
 
     def configure(self, *, current_limit: float) -> None:
         """Check that the series resistor keeps `current_limit` (A), for nothing can be set; `LimitError` if not."""
-        if not 0.0 < self._most <= current_limit * (1.0 + 1e-9):
+        if not 0.0 < self._most <= within(current_limit, KEPT) * (1.0 + 1e-9):
             raise LimitError(
                 f"{self._who}: an analogue output has no current limit to set, and 10 V through its series resistor are "
                 f"{self._most:g} A, more than the {current_limit:g} A: put in a larger resistor and say so, options = "
@@ -100,6 +98,7 @@ class NIOutput:
 
     def hold(self, voltage: float) -> None:
         """Source `voltage` (V) until the next command; `LimitError` beyond +-10 V."""
+        within(voltage, self.VOLTAGE)
         self._outputs.hold(self._outputs.checked([[voltage]])[0])
 
     def make_safe(self) -> None:

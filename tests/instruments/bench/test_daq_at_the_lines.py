@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from repository import ROOT
 
-from mho.errors import BenchError, InputError, InstrumentError, LimitError
+from mho.errors import BenchError, InputError, InstrumentError, LimitError, MhoError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.bench_file.plausibility import doubtful_limits
 from mho.instruments.opening.opening import open_rehearsal
@@ -184,6 +184,39 @@ def test_it_is_made_safe_from_outside_and_its_device_is_locked(tmp_path):
         "Dev1/ao3, Dev1/ao1:0, Dev1/ao2",
         "Dev1/ai17",
     ]
+
+
+WRONG = float("nan"), float("inf"), 1e9, "high"
+
+
+@pytest.mark.parametrize(
+    ("method", "right", "wrong"),
+    [
+        ("configure", {"current_limit": 1e-3, "current_range": 1e-3, "nplc": 0.1},
+         dict.fromkeys(("current_limit", "current_range", "nplc"), (*WRONG, 0.0))),
+        ("select", {"cell": Cell("device", 0, 0)},
+         {"cell": (Cell("device", 3, 0), Cell("device", -1, 0), Cell("device", 0, 1), Cell("device", 0.5, 0))}),
+        ("gate", {"voltage": 1.0}, {"voltage": WRONG}),
+        ("read", {"voltage": 0.1}, {"voltage": WRONG}),
+        ("sweep", {"voltages": [0.1], "delay": 0.0},
+         {"voltages": [[0.1, one] for one in WRONG], "delay": (*WRONG, -1.0)}),
+        *[(name, {"voltage": 1.0, "width": 1e-4, "count": 1},
+           {"voltage": WRONG, "width": (*WRONG, 0.0, -1e-4, 33e-6), "count": (*WRONG, 0, 1.5)})
+          for name in ("check_shape", "pulse")],
+        ("multiply", {"array": "device", "rows": [0], "columns": [0], "volts": [[0.1]]},
+         {"rows": ([3], [0, 1], ["a"]), "columns": ([1], [-1]), "volts": ([[0.1, 0.2]], [0.1], [[float("nan")]], [[1e9]])}),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_refused_before_anything_is_played(method, right, wrong):
+    with rehearsed(BENCHES / "daq-row.toml") as bench:
+        driver = bench.instruments.tester
+        getattr(driver, method)(**right)
+        before = {name: one.messages for name, one in bench.laboratory.traffic.items()}
+        for name, values in wrong.items():
+            for value in values:
+                with pytest.raises(MhoError):
+                    getattr(driver, method)(**{**right, name: value})
+        assert {name: one.messages for name, one in bench.laboratory.traffic.items()} == before
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,18 @@ def test_an_output_that_cannot_be_brought_to_0_v_is_told():
         assert bench.laboratory.live() == ()
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 11.0, -11.0, "high"])
+def test_a_level_or_limit_that_is_none_is_refused_before_anything_moves(wrong):
+    with rehearsed() as bench:
+        gate = bench.instruments.gate
+        gate.hold(1.0)
+        with pytest.raises(LimitError):
+            gate.hold(wrong)
+        with pytest.raises(LimitError):
+            gate.configure(current_limit=wrong)
+        assert gate.level == pytest.approx(1.0, abs=2e-3)
+
+
 def test_its_series_resistor_is_its_current_limit(tmp_path):
     def opened(series):
         line = 'terminal = "word line"'
