@@ -276,15 +276,20 @@ def test_safe_is_at_hard_ground_and_what_is_not_at_0_v_is_told(rig, monkeypatch)
         rig.driver.make_safe()
 
 
-def test_results_of_what_was_interrupted_are_not_taken_for_the_next_ones(rig, monkeypatch):
+@pytest.mark.parametrize("where", ["_finish", "_next"])
+@pytest.mark.parametrize("safe", [True, False])
+def test_results_of_what_was_interrupted_are_not_taken_for_the_next_ones(rig, monkeypatch, where, safe):
     def interrupted(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rig.driver, "_finish", interrupted)
+        patch.setattr(rig.driver, where, interrupted)
         with pytest.raises(KeyboardInterrupt):
             rig.at(0, 0).sweep([0.1, 0.2, 0.3])
-    rig.driver.make_safe()
+        with pytest.raises(KeyboardInterrupt):
+            assert not rig.driver.output_enabled
+    if safe:
+        rig.driver.make_safe()
     assert_allclose(rig.at(31, 31).read(0.2).current, 0.2 * rig.cells.siemens[31, 31], rtol=1e-2)
 
 
