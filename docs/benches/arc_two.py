@@ -73,7 +73,7 @@ class ArcTwo:
         with self._calls():
             mode = self._library.ControlMode
             self._unit.set_control_mode(mode.Internal if control == "internal" else mode.Header)
-            self._unit.execute()
+            self._unit.finalise_operation(self._library.IdleMode.SoftGnd)  # what floats is at any voltage
         self.output_count, self.input_count = len(words), len(bits)
 
     @contextmanager

@@ -256,6 +256,7 @@ def test_a_wiring_that_cannot_be_is_refused():
 def test_socket_or_pins_are_connected_and_the_wiring_is_kept_with_a_run(control, mode):
     rig = Rig(control=control)
     assert rig.channels.control is TWIN.ControlMode[mode]
+    assert (rig.channels.volts == 0.0).all()  # none floats
     settings = rig.driver.settings()
     assert settings["control"] == control
     assert settings["rows"].split() == [str(one) for one in WORDS]
