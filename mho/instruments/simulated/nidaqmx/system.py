@@ -9,7 +9,7 @@ context.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -26,7 +26,7 @@ from mho.instruments.simulated.nidaqmx.rack import Conversion, DaqRack, expand
 from mho.instruments.simulated.ports import ConverterPort
 
 # nidaqmx selects per process, so the selection has to be global here, too: a context variable gives every
-# thread and every nested block its own.
+# thread and every nested block its own. A thread that is started within a block begins with the block's.
 _selected: ContextVar[SimulatedInterpreter | None] = ContextVar("simulated DAQmx interpreter", default=None)
 _wrapping = threading.Lock()
 
@@ -47,6 +47,26 @@ def _wrap_selection() -> None:
 
         select.asks_simulation = True  # type: ignore[attr-defined]
         nidaqmx.utils._select_interpreter = select
+        threading.Thread.start = _handing_on(threading.Thread.start)  # type: ignore[method-assign]
+
+
+def _handing_on(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    """Return a ``Thread.start`` that hands the selection of the thread that starts another on to that one."""
+
+    @wraps(start)
+    def start_selected(thread: threading.Thread) -> None:
+        simulated = _selected.get()
+        if simulated is not None:
+            run = thread.run
+
+            def run_selected() -> None:
+                _selected.set(simulated)
+                run()
+
+            thread.run = run_selected  # type: ignore[method-assign]
+        start(thread)
+
+    return start_selected
 
 
 class DaqSystem:
@@ -76,7 +96,7 @@ class DaqSystem:
 
     @contextmanager
     def selected(self) -> Iterator[None]:
-        """Make nidaqmx create its tasks, devices and systems here while the context lasts, in this thread."""
+        """Make nidaqmx create its tasks, devices and systems here: in this thread, and in those it starts meanwhile."""
         _wrap_selection()
         token = _selected.set(self._interpreter)
         try:
