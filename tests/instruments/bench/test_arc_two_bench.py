@@ -433,6 +433,20 @@ def test_a_cell_is_formed_set_and_reset_and_the_bench_is_left_safe():
     assert channels.grounded.all()
 
 
+@pytest.mark.parametrize(
+    ("volts", "width", "least", "most"), [(1.6, 1e-3, 0.95, 1.05), (2.2, 1e-6, 0.0, 0.2)]
+)
+def test_half_of_a_pulse_leaves_a_neighbour_as_it_is_or_not(volts, width, least, most):
+    cell, neighbour = Cell("multiply", 2, 3), Cell("multiply", 2, 4)
+    with open_rehearsal(load_bench_file(FILE), seed=1) as bench:
+        for one in (cell, neighbour):
+            bench.pulse(one, Pulse("set", 3.9, 1e-3, 0.0))
+        before = bench.read(neighbour)
+        bench.pulse(cell, Pulse("reset", volts, width, 0.0), 3)
+        assert bench.read(cell) < 1e-6
+        assert least * before < bench.read(neighbour) < most * before
+
+
 def test_an_error_on_the_way_leaves_all_lines_at_ground():
     def leave():
         with open_rehearsal(load_bench_file(FILE), seed=1) as bench:
