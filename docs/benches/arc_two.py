@@ -59,7 +59,7 @@ class ArcTwo:
             raise InstrumentError(f"`control` of the ArC TWO is {control!r}: take 'internal' or 'header'")
         self._library = import_module("pyarc2") if library is None else library
         self._words, self._bits, self._control = list(words), list(bits), control
-        self._firmware, self._outstanding = firmware, 0
+        self._firmware, self._answered = firmware, True
         self._row = self._column = 0
         with self._calls():
             self._id = _chosen(address, self._library.find_ids())
@@ -73,7 +73,7 @@ class ArcTwo:
         with self._calls():
             mode = self._library.ControlMode
             self._unit.set_control_mode(mode.Internal if control == "internal" else mode.Header)
-            self._unit.execute()
+            self._unit.finalise_operation(self._library.IdleMode.SoftGnd)  # what floats is at any voltage
         self.output_count, self.input_count = len(words), len(bits)
 
     @contextmanager
@@ -98,17 +98,16 @@ class ArcTwo:
         """Return the next result of all channels (64,), in A or V."""
         kinds = self._library.ReadType
         answer = self._unit.pick_one(self._library.DataMode.All, getattr(kinds, kind))
-        self._outstanding -= 1
         if answer is None:
-            self._outstanding = 0
             raise InstrumentError("the ArC TWO has no result of a reading that it was sent")
         return np.asarray(answer, np.float64)
 
     def _begin(self) -> None:
-        """Forget results of what was interrupted, and release all channels from ground."""
-        while self._outstanding:
-            self._next("Current")
-        self._unit.connect_to_gnd([])
+        """Forget the results of what was interrupted: they would be taken for the next ones."""
+        results = self._library
+        while not self._answered:
+            self._answered = self._unit.pick_one(results.DataMode.All, results.ReadType.Current) is None
+        self._answered = False
 
     # --- what every instrument does ---
 
@@ -130,13 +129,12 @@ class ArcTwo:
     def _live(self) -> list[int]:
         """Return the channels that are not at 0 V; what cannot be read is not believed to be."""
         with self._calls():
-            while self._outstanding:
-                self._next("Current")
+            self._begin()
             self._unit.vread_channels_deferred(range(CHANNELS), True)
-            self._outstanding += 1
             self._unit.execute()
             self._finish(0.0)
             volts = self._next("Voltage")
+            self._answered = True
         return [int(channel) for channel in np.flatnonzero(~(np.abs(volts) < LIVE))]
 
     def make_safe(self) -> None:
@@ -202,15 +200,16 @@ class ArcTwo:
             batch = volts[start : start + size]
             with self._calls():
                 self._begin()
+                self._unit.connect_to_gnd([])
                 for levels in batch.tolist():
                     self._unit.config_channels(list(zip(driven, levels, strict=True)), 0.0)
                     if delay:
                         self._unit.delay(round(1e9 * delay))
                     self._unit.read_slice_open_deferred(read, True)
-                    self._outstanding += 1
                 self._unit.finalise_operation(self._library.IdleMode.SoftGnd)
                 self._finish(delay * len(batch))
                 answers += [self._next("Current")[read] for _ in batch]
+                self._answered = True
         return np.array(answers).reshape(len(volts), len(read))
 
     def pulse(self, voltage: float, width: float, count: int = 1) -> None:
@@ -228,7 +227,7 @@ class ArcTwo:
         for start in range(0, count, size):
             pulses = min(size, count - start)
             with self._calls():
-                self._begin()
+                self._unit.connect_to_gnd([])
                 self._unit.ground_all()  # the other lines are at 0 V, and do not float
                 for _ in range(pulses):
                     self._unit.pulse_one(low, high, voltage, nanoseconds).ground_all_fast()

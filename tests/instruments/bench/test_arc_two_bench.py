@@ -256,6 +256,7 @@ def test_a_wiring_that_cannot_be_is_refused():
 def test_socket_or_pins_are_connected_and_the_wiring_is_kept_with_a_run(control, mode):
     rig = Rig(control=control)
     assert rig.channels.control is TWIN.ControlMode[mode]
+    assert (rig.channels.volts == 0.0).all()  # none floats
     settings = rig.driver.settings()
     assert settings["control"] == control
     assert settings["rows"].split() == [str(one) for one in WORDS]
@@ -276,15 +277,20 @@ def test_safe_is_at_hard_ground_and_what_is_not_at_0_v_is_told(rig, monkeypatch)
         rig.driver.make_safe()
 
 
-def test_results_of_what_was_interrupted_are_not_taken_for_the_next_ones(rig, monkeypatch):
+@pytest.mark.parametrize("where", ["_finish", "_next"])
+@pytest.mark.parametrize("safe", [True, False])
+def test_results_of_what_was_interrupted_are_not_taken_for_the_next_ones(rig, monkeypatch, where, safe):
     def interrupted(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rig.driver, "_finish", interrupted)
+        patch.setattr(rig.driver, where, interrupted)
         with pytest.raises(KeyboardInterrupt):
             rig.at(0, 0).sweep([0.1, 0.2, 0.3])
-    rig.driver.make_safe()
+        with pytest.raises(KeyboardInterrupt):
+            assert not rig.driver.output_enabled
+    if safe:
+        rig.driver.make_safe()
     assert_allclose(rig.at(31, 31).read(0.2).current, 0.2 * rig.cells.siemens[31, 31], rtol=1e-2)
 
 
@@ -425,6 +431,20 @@ def test_a_cell_is_formed_set_and_reset_and_the_bench_is_left_safe():
         channels = lab.libraries["ArC TWO"].channels
     assert (lab.live(), lab.incidents) == ((), [])
     assert channels.grounded.all()
+
+
+@pytest.mark.parametrize(
+    ("volts", "width", "least", "most"), [(1.6, 1e-3, 0.95, 1.05), (2.2, 1e-6, 0.0, 0.2)]
+)
+def test_half_of_a_pulse_leaves_a_neighbour_as_it_is_or_not(volts, width, least, most):
+    cell, neighbour = Cell("multiply", 2, 3), Cell("multiply", 2, 4)
+    with open_rehearsal(load_bench_file(FILE), seed=1) as bench:
+        for one in (cell, neighbour):
+            bench.pulse(one, Pulse("set", 3.9, 1e-3, 0.0))
+        before = bench.read(neighbour)
+        bench.pulse(cell, Pulse("reset", volts, width, 0.0), 3)
+        assert bench.read(cell) < 1e-6
+        assert least * before < bench.read(neighbour) < most * before
 
 
 def test_an_error_on_the_way_leaves_all_lines_at_ground():
