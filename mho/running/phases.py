@@ -29,7 +29,7 @@ from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, 
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
-from mho.instruments.bench_file import BenchFile, load_bench_file, packaged_benches
+from mho.instruments.bench_file import SELDOM, BenchFile, load_bench_file, packaged_benches
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
 from mho.keywords import seed_number
 from mho.own_code import AGREED, source_of, source_record
@@ -350,7 +350,7 @@ def carry_out(
     check = partial(check_needs, procedure)
     with _stopping_on_signals(control), opener(Opening(seed, observers, control, check)) as opened:
         bench = opened.bench
-        if not bench.file.offers_everything:
+        if not bench.file.offers_everything or not SELDOM.isdisjoint((*procedure.needs, *procedure.may_need)):
             check(bench.file)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()

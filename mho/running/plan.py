@@ -203,12 +203,11 @@ def check_plan_needs(plan: Plan) -> None:
 
 
 def _lacking_bench(name: str) -> BenchFile | None:
-    """Return the bench file; None of one that offers every operation, or cannot be read."""
+    """Return the bench file; None of one that cannot be read."""
     try:
-        bench = load_bench_file(name).bench
+        return load_bench_file(name).bench
     except MhoError:
         return None
-    return None if bench.offers_everything else bench
 
 
 def _numbers(runs: Sequence[PlannedRun]) -> str:

@@ -290,6 +290,17 @@ class CellChecks:
             able(voltage=checked.voltage, width=checked.width, count=count)
         return checked
 
+    def measured_pulse(self, given: Pulse, samples: int) -> Pulse:
+        """Return a pulse that is measured; it comes by the bit line whatever its kind, whose limits hold, too."""
+        checked, measurer = pulse(given), self._instruments.measurer
+        for line in dict.fromkeys((LINES[checked.kind], "bit line")):
+            self._limits.check_pulse(line, checked.voltage, checked.width, measurer.edge)
+        self.gate(checked.gate)
+        able = getattr(measurer, "check_measured", None)
+        if able is not None:
+            able(width=checked.width, samples=samples)
+        return checked
+
     def waveform(
         self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, times: int
     ) -> Floats:

@@ -10,13 +10,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from mho.array_types import Floats
 from mho.errors import BenchError, UnsafeError
 from mho.instruments.bench.matrix_selection import MatrixBoard
-from mho.instruments.bench.stand_ins import MeterPulses, NoDaq, NoGate, NoMeter, NoPulser, OneDevice
-from mho.instruments.bench.testers import TesterBoard, TesterGate, TesterMeter, TesterPulser, TesterVectors
+from mho.instruments.bench.stand_ins import (
+    MeterPulses,
+    NoDaq,
+    NoGate,
+    NoMeasurer,
+    NoMeter,
+    NoPulser,
+    OneDevice,
+)
+from mho.instruments.bench.testers import (
+    TesterBoard,
+    TesterGate,
+    TesterMeasurer,
+    TesterMeter,
+    TesterPulser,
+    TesterVectors,
+)
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.roles import (
     ArrayBoard,
     Daq,
     Instrument,
+    Oscilloscope,
+    Prober,
     PulseGenerator,
     SourceMeter,
     SwitchMatrix,
@@ -36,8 +53,9 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
 log = logging.getLogger(__name__)
 
 # Bit line first, word line last; after that relays may move. The chip stands a heater for longer than any of them.
-SAFE_ORDER = ("smu", "pulser", "daq", "tester", "board", "gate", "switch", "chuck")
+SAFE_ORDER = ("smu", "pulser", "daq", "tester", "board", "gate", "switch", "chuck", "prober", "scope")
 LINE = 50.0  # Hz, the slower of the mains: a reading takes no longer
+NO_OUTPUTS = ("prober", "scope")  # drive nothing: what they are asked for safety is that they stop
 SOURCES = ("smu", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
 
 
@@ -78,6 +96,8 @@ class BenchInstruments:
     board: ArrayBoard | None = None
     switch: SwitchMatrix | None = None
     chuck: TemperatureController | None = None
+    prober: Prober | None = None
+    scope: Oscilloscope | None = None
     tester: Any = None  # an Instrument that serves operations by methods of its own
     beside: Mapping[str, Instrument] = field(default_factory=dict)
 
@@ -96,7 +116,8 @@ class Operators(NamedTuple):
     daq: Any  # a Daq
     board: Any  # an ArrayBoard
     switch: SwitchMatrix | None  # between the sources and the board; None where it is what selects
-    roles: Mapping[str, str]  # whose output acts as `smu`, `pulser` and `daq`
+    measurer: Any  # measures while it pulses
+    roles: Mapping[str, str]  # whose output acts as `smu`, `pulser`, `daq` and `measurer`
 
 
 def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[float], None]) -> Operators:
@@ -105,7 +126,7 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     `wait`: lets seconds pass on the bench's clock.
     """
     tester, by_tester, bench = instruments.tester, file.instruments.by_tester, file.name
-    roles = {role: role for role in ("smu", "pulser", "daq")}
+    roles = {role: role for role in ("smu", "pulser", "daq", "measurer")}
     if any(":" in entry.driver for entry in file.instruments.by_role().values()):
         instruments = _guarded(instruments, file, wait)
     smu: Any = instruments.smu or NoMeter(bench)
@@ -126,7 +147,14 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
         daq, roles["daq"] = TesterVectors(tester, board), "tester"
     if "multiply" in file.instruments.composed():
         roles["daq"] = roles["smu"]
-    return Operators(smu, gate, pulser, daq, board, switch, roles)
+    measurer: Any = NoMeasurer(bench)
+    if by_tester("pulse_measured"):
+        measurer, roles["measurer"] = TesterMeasurer(tester), "tester"
+    elif file.instruments.serves("pulse_measured"):
+        own = "pulse_measured" not in file.instruments.composed()
+        measurer = TesterMeasurer(smu) if own else MeterPulses(smu, file.read.nplc / LINE)
+        roles["measurer"] = roles["smu"]
+    return Operators(smu, gate, pulser, daq, board, switch, measurer, roles)
 
 
 def _guarded(
@@ -139,6 +167,8 @@ def _guarded(
         "smu": lambda driver: OwnMeter(driver, wait), "gate": OwnInstrument, "pulser": OwnInstrument,
         "daq": OwnDaq, "board": OwnBoard,
     }  # fmt: skip
+    if file.simulation is not None and not file.simulation.instruments:
+        return instruments  # the chip alone: no class of a user's own is there
     own = {role for role, entry in file.instruments.by_role().items() if ":" in entry.driver}
     if file.instruments.board_converts and "board" in own:
         own.add("daq")

@@ -69,7 +69,10 @@ from mho.instruments.roles import (
     Daq,
     Instrument,
     Multiplier,
+    Oscilloscope,
+    Prober,
     PulseGenerator,
+    PulseMeasurer,
     SourceMeter,
     SweepingMeter,
     SwitchMatrix,
@@ -305,7 +308,7 @@ class SourceKind(NamedTuple):
 SOURCES = {
     "source meter": SourceKind(
         SOURCE_METERS, SourceMeter,
-        {"bit line": ("read", "sweep", "pulse", "multiply"), "word line": ("gate",)},
+        {"bit line": ("read", "sweep", "pulse", "multiply", "pulse_measured"), "word line": ("gate",)},
     ),
     "voltage source": SourceKind(VOLTAGE_SOURCES, VoltageSource, {"word line": ("gate",)}),
 }  # fmt: skip
@@ -320,7 +323,7 @@ class SourceEntry(Entry):
     """
 
     kind: Literal["source meter", "voltage source"] = "source meter"
-    in_place = ("pulse", "multiply")
+    in_place = ("pulse", "multiply", "pulse_measured")
 
     address: str
     channel: int = 1
@@ -388,10 +391,11 @@ class SourceEntry(Entry):
         if not self.by_steps:
             return served
         driver = self.model.load_driver()
-        if "pulse" in served and not hasattr(driver, "pulse"):
-            raise ValueError(
-                f"`serves` names `pulse`, and {self.driver} cannot: give it {', '.join(lacking(driver, SweepingMeter))}"
-            )
+        for one in ("pulse", "pulse_measured"):
+            if one in served and not hasattr(driver, one):
+                raise ValueError(
+                    f"`serves` names `{one}`, and {self.driver} cannot: give it {', '.join(lacking(driver, SweepingMeter))}"
+                )
         return tuple(one for one in served if one != "sweep" or self.serves is not None)
 
     def _able(self) -> tuple[Operation, ...]:
@@ -589,6 +593,31 @@ class ChuckEntry(Entry):
             )
 
 
+class ProberEntry(Entry):
+    """A prober that brings one die after the other under the probes, by a class of one's own.
+
+    `dies` are those that it may go to; left out, any that it knows.
+    """
+
+    kind: Literal["prober"] = "prober"
+    models, role = {}, Prober
+    can = ("position",)
+
+    address: str = ""
+    dies: tuple[str, ...] = ()
+
+
+class ScopeEntry(Entry):
+    """An oscilloscope, by a class of one's own, and what each of its channels probes."""
+
+    kind: Literal["oscilloscope"] = "oscilloscope"
+    models, role = {}, Oscilloscope
+    can = ("observe",)
+
+    address: str = ""
+    channels: Channels
+
+
 class BoardEntry(Entry):
     """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself.
 
@@ -628,7 +657,7 @@ OF_BOARDS: Mapping[Operation, type] = {"multiply": BoardMultiplier, "invert": Bo
 
 OF_TESTERS: Mapping[Operation, type] = {
     "select": CellSelector, "read": CellReader, "sweep": CellSweeper, "gate": WordLine, "pulse": CellPulser,
-    "multiply": Multiplier,
+    "multiply": Multiplier, "pulse_measured": PulseMeasurer,
 }  # fmt: skip
 """The Protocol of each operation that a tester may serve."""
 FROM_READS: tuple[Operation, ...] = ("sweep", "multiply")
@@ -722,7 +751,7 @@ class BesideEntry(Entry):
 
 KINDS: tuple[type[Entry], ...] = (
     SourceEntry, PulserEntry, BoardEntry, DaqEntry, SwitchEntry, ChuckEntry, TesterEntry,
-    BesideEntry,
+    ProberEntry, ScopeEntry, BesideEntry,
 )  # fmt: skip
 
 
@@ -738,7 +767,8 @@ BY_NAME = {
 }  # fmt: skip
 BY_OPERATION: Mapping[str, str] = {
     "read": "source meter", "sweep": "source meter", "gate": "voltage source", "pulse": "pulse generator",
-    "waveform": "pulse generator", "temperature": "temperature controller",
+    "waveform": "pulse generator", "temperature": "temperature controller", "pulse_measured": "source meter",
+    "position": "prober", "observe": "oscilloscope",
 }  # fmt: skip
 
 
@@ -791,6 +821,8 @@ AnyEntry = Annotated[
     | Annotated[ChuckEntry, Tag("[temperature controller]")]
     | Annotated[BoardEntry, Tag("[board]")]
     | Annotated[TesterEntry, Tag("[tester]")]
+    | Annotated[ProberEntry, Tag("[prober]")]
+    | Annotated[ScopeEntry, Tag("[oscilloscope]")]
     | Annotated[BesideEntry, Tag("[beside]")],
     Discriminator(
         _tag,
@@ -917,6 +949,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 self._seats["daq"] = name, entry
             case "temperature":
                 self._seats["chuck"] = name, entry
+            case "position":
+                self._seats["prober"] = name, entry
+            case "observe":
+                self._seats["scope"] = name, entry
 
     def _seat(self, seat: str, name: str, entry: Any, what: str) -> None:
         other, _ = self._seats.setdefault(seat, (name, entry))
@@ -1062,6 +1098,18 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         return found
 
     @property
+    def prober(self) -> ProberEntry | None:
+        """The prober."""
+        found: ProberEntry | None = self._entry("prober")
+        return found
+
+    @property
+    def scope(self) -> ScopeEntry | None:
+        """The oscilloscope."""
+        found: ScopeEntry | None = self._entry("scope")
+        return found
+
+    @property
     def tester(self) -> TesterEntry | None:
         """What addresses cells by itself and serves several operations."""
         found: TesterEntry | None = self._entry("tester")
@@ -1084,7 +1132,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     def by_role(self) -> dict[str, Any]:
         """Return the entry of what fills each of `smu`, `gate`, ..., then those beside the bench by their names."""
-        roles = ("smu", "gate", "pulser", "daq", "tester", "board", "switch", "chuck")
+        roles = ("smu", "gate", "pulser", "daq", "tester", "board", "switch", "chuck", "prober", "scope")
         return {role: self._entry(role) for role in roles if self._entry(role) is not None} | dict(
             self.beside
         )
@@ -1141,6 +1189,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             composed["pulse"] = "pulses by a source-measure unit"
         if self.serves("sweep") and not self._has_method("sweep"):
             composed["sweep"] = "by single reads"
+        if self.serves("pulse_measured") and not self._has_method("pulse_measured"):
+            composed["pulse_measured"] = "by a list sweep at one level"
         if self.serves("multiply") and not self._has_method("multiply"):
             composed["multiply"] = "cell by cell, from reads"
         return composed
@@ -1150,6 +1200,9 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             return not lacking(self.tester.model.load_driver(), OF_TESTERS[operation])
         if operation == "sweep" and self.smu is not None:
             return not self.smu.by_steps
+        if operation == "pulse_measured":
+            own = self.smu is not None and ":" in self.smu.driver
+            return own and not lacking(self.smu.model.load_driver(), PulseMeasurer)
         return operation != "multiply" or self.daq is not None
 
     def sources(self) -> dict[str, str]:
@@ -1174,7 +1227,20 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named: dict[str, str] = {}
-        for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester"):
+        seats = (
+            "smu",
+            "gate",
+            "pulser",
+            "daq",
+            "daq inputs",
+            "board",
+            "switch",
+            "chuck",
+            "tester",
+            "prober",
+            "scope",
+        )
+        for seat in seats:
             entry = self._entry(seat.partition(" ")[0])
             outputs = getattr(entry, "outputs", "") if seat == "daq" else ""
             named[seat] = outputs or getattr(entry, "address", "")

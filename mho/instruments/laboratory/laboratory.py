@@ -22,6 +22,7 @@ from mho.instruments.laboratory.board_switches import BoardSwitches
 from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
+from mho.instruments.laboratory.observed_lines import ObservedLines
 from mho.instruments.laboratory.probes import ALWAYS_ON, Probes
 from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
@@ -208,7 +209,8 @@ class Laboratory(ChipBasis):
                 slice_ratio=simulation.slice_ratio,
             )  # fmt: skip
             amplified = self.board
-        self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
+        kind = ChipLines if bench.instruments.scope is None else ObservedLines
+        self.lines = kind(self.chip, self.board, self.clock, self.monitor)
         if not bench.instruments.serves("gate"):
             self.lines.ungated = ALWAYS_ON
         self.circuits = BlockCircuits.drawn(
