@@ -203,9 +203,8 @@ class MeterPulses:
                 "switched off by hand"
             )
         times = step * np.arange(1, samples + 1) - self._aperture / 2.0
-        return PulseTrace(
-            times, *(np.array(one) for one in zip(*((r.voltage, r.current) for r in readings), strict=True))
-        )
+        volts, amps = np.array([(one.voltage, one.current) for one in readings]).T
+        return PulseTrace(times.astype(np.float64), volts, amps)
 
     @property
     def _aperture(self) -> float:

@@ -1201,8 +1201,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if operation == "sweep" and self.smu is not None:
             return not self.smu.by_steps
         if operation == "pulse_measured":
-            own = self.smu is not None and ":" in self.smu.driver
-            return own and not lacking(self.smu.model.load_driver(), PulseMeasurer)
+            smu = self.smu if self.smu is not None and ":" in self.smu.driver else None
+            return smu is not None and not lacking(smu.model.load_driver(), PulseMeasurer)
         return operation != "multiply" or self.daq is not None
 
     def sources(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from weakref import proxy
 
 import numpy as np
@@ -29,7 +29,7 @@ from mho.instruments.laboratory.chip_lines import (
     compliance_of,
     edge_of,
 )
-from mho.instruments.laboratory.observed_lines import Needles, ScopeProbes
+from mho.instruments.laboratory.observed_lines import Needles, ObservedLines, ScopeProbes
 from mho.instruments.laboratory.probes import Probes
 from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.excursions import Excursion
@@ -430,7 +430,7 @@ class BenchTwins:
         ports: list[tuple[Any, Any]] = [] if prober is None else [(prober, Needles(lines))]
         if scope is not None:
             terminals = [scope.channels[number] for number in sorted(scope.channels)]
-            ports.append((scope, ScopeProbes(lines, terminals)))
+            ports.append((scope, ScopeProbes(cast("ObservedLines", lines), terminals)))
         for number, (entry, port) in enumerate(ports, 10):
             twin, rng = entry.model.load_twin(), self._rngs[6].spawn(1)[0]
             self._place(entry)[entry.address] = twin(
