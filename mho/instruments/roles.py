@@ -218,6 +218,41 @@ class TemperatureController(Instrument, Protocol):
         """Heat from the present temperature to `kelvin` at `rate` (K/min); return while it ramps."""
 
 
+@runtime_checkable
+class Prober(Instrument, Protocol):
+    """Brings dies under the probes; made safe, it stops and moves no more: the probes stay where they are."""
+
+    def move_to(self, die: str) -> None:
+        """Bring a die under the probes, which are apart; return when it is there."""
+
+    def contact(self) -> None:
+        """Let the probes touch."""
+
+    def separate(self) -> None:
+        """Lift the probes."""
+
+    def where(self) -> tuple[str, bool]:
+        """Return the die under the probes and whether they touch it, as the prober reports both."""
+
+
+class Observation(NamedTuple):
+    """What an oscilloscope recorded: `times` (samples,), s, from the trigger on; `volts` (channels, samples), V."""
+
+    times: Floats
+    volts: Floats
+
+
+@runtime_checkable
+class Oscilloscope(Instrument, Protocol):
+    """Records voltages of the channels that its bench file wires, in their order; it has no output."""
+
+    def arm(self, duration: float, samples: int) -> None:
+        """Wait for the next trigger, to record `duration` (s) in `samples` points; return when it waits."""
+
+    def fetch(self) -> Observation:
+        """Return what was recorded; raises `InstrumentError` when no trigger came."""
+
+
 Path = Literal["OPEN", "READ", "SET", "RESET"]
 Mode = Literal["SAFE", "PROGRAM", "MULTIPLY", "INVERT"]
 
@@ -355,6 +390,22 @@ class CellProgrammer(Protocol):
 
     def program(self, target: float, tolerance: float) -> ProgrammedCell:
         """Bring the selected cell to `target` (S) within +- `tolerance` (S), and read it; `InputError` where it cannot."""
+
+
+class PulseTrace(NamedTuple):
+    """What was measured while a pulse lasted: `times` (s, from its beginning), `volts`, `amps`, (samples,) each."""
+
+    times: Floats
+    volts: Floats
+    amps: Floats
+
+
+@runtime_checkable
+class PulseMeasurer(Protocol):
+    """Serves `pulse_measured`."""
+
+    def pulse_measured(self, voltage: float, width: float, samples: int) -> PulseTrace:
+        """Apply a pulse of `voltage` (V; a negative one RESETs) and `width` (s), measured at `samples` times within it."""
 
 
 @runtime_checkable

@@ -29,7 +29,7 @@ from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, 
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
-from mho.instruments.bench_file import BenchSource, load_bench_file, packaged_benches
+from mho.instruments.bench_file import SELDOM, BenchSource, load_bench_file, packaged_benches
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
 from mho.keywords import seed_number
 from mho.own_code import AGREED, source_of, source_record
@@ -352,7 +352,7 @@ def carry_out(
         bench = opened.bench
         asked, procedure = procedure, on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
         given = given if procedure is asked else procedure.check()
-        if not bench.file.offers_everything:
+        if not bench.file.offers_everything or not SELDOM.isdisjoint((*procedure.needs, *procedure.may_need)):
             check_needs(procedure, bench.file)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()

@@ -204,12 +204,11 @@ def check_plan_needs(plan: Plan) -> None:
 
 
 def _lacking_bench(name: str) -> BenchSource | None:
-    """Return the bench file; None of one that offers every operation, or cannot be read."""
+    """Return the bench file; None of one that cannot be read."""
     try:
-        source = load_bench_file(name)
+        return load_bench_file(name)
     except MhoError:
         return None
-    return None if source.bench.offers_everything else source
 
 
 def _numbers(runs: Sequence[PlannedRun]) -> str:

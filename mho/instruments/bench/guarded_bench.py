@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from mho.errors import BenchError, BenchInUseError, MhoError, UnsafeError
-from mho.instruments.bench.instruments import BenchInstruments, make_safe, not_confirmed
+from mho.instruments.bench.instruments import NO_OUTPUTS, BenchInstruments, make_safe, not_confirmed
 from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.protection import Watchdog
 from mho.instruments.bench.stop_requests import EndingSignals, signals_held
@@ -110,7 +110,7 @@ class GuardedBench:
 
     def _make_lines_safe(self) -> None:
         """Make safe what is wired to the chip's lines; a chuck goes on heating, and what is beside the bench as it is."""
-        apart = {"chuck", *self.instruments.beside}
+        apart = {"chuck", *NO_OUTPUTS, *self.instruments.beside}
         self._make_safe({role: one for role, one in self.instruments.by_name().items() if role not in apart})
 
     def _make_safe(self, instruments: Mapping[str, Instrument]) -> None:

@@ -22,6 +22,7 @@ from mho.instruments.bench.stand_ins import (
 from mho.instruments.bench.testers import (
     TesterBoard,
     TesterGate,
+    TesterMeasurer,
     TesterMeter,
     TesterProgrammer,
     TesterPulser,
@@ -32,6 +33,8 @@ from mho.instruments.roles import (
     ArrayBoard,
     Daq,
     Instrument,
+    Oscilloscope,
+    Prober,
     PulseGenerator,
     SourceMeter,
     SwitchMatrix,
@@ -51,8 +54,9 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
 log = logging.getLogger(__name__)
 
 # Bit line first, word line last; after that relays may move. The chip stands a heater for longer than any of them.
-SAFE_ORDER = ("smu", "sink", "pulser", "daq", "tester", "board", "gate", "switch", "chuck")
+SAFE_ORDER = ("smu", "sink", "pulser", "daq", "tester", "board", "gate", "switch", "chuck", "prober", "scope")
 LINE = 50.0  # Hz, the slower of the mains: a reading takes no longer
+NO_OUTPUTS = ("prober", "scope")  # drive nothing: what they are asked for safety is that they stop
 SOURCES = ("smu", "sink", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
 
 
@@ -97,6 +101,8 @@ class BenchInstruments:
     board: ArrayBoard | None = None
     switch: SwitchMatrix | None = None
     chuck: TemperatureController | None = None
+    prober: Prober | None = None
+    scope: Oscilloscope | None = None
     tester: Any = None  # an Instrument that serves operations by methods of its own
     contacts: Mapping[str, SourceMeter | VoltageSource] = field(default_factory=dict)
     beside: Mapping[str, Instrument] = field(default_factory=dict)
@@ -120,7 +126,8 @@ class Operators(NamedTuple):
     board: Any  # an ArrayBoard
     programmer: Any  # a TesterProgrammer; None where the chip does not program itself
     switch: SwitchMatrix | None  # between the sources and the board; None where it is what selects
-    roles: Mapping[str, str]  # whose output acts as `smu`, `pulser` and `daq`
+    measurer: Any  # measures while it pulses; None where nothing does
+    roles: Mapping[str, str]  # whose output acts as `smu`, `pulser`, `daq` and `measurer`
 
 
 def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[float], None]) -> Operators:
@@ -129,7 +136,7 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     `wait`: lets seconds pass on the bench's clock.
     """
     tester, by_tester, bench = instruments.tester, file.instruments.by_tester, file.name
-    roles = {role: role for role in ("smu", "pulser", "daq")}
+    roles = {role: role for role in ("smu", "pulser", "daq", "measurer")}
     if any(":" in entry.driver for entry in file.instruments.by_role().values()):
         instruments = _guarded(instruments, file, wait)
     smu: Any = instruments.smu or NoMeter(bench)
@@ -163,7 +170,14 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
         daq = daq if by_tester("multiply") else ProductsFromReads(bench, file.read.nplc / LINE)
         roles["daq"] = roles["smu"]
     programmer: Any = TesterProgrammer(tester) if by_tester("program") else None
-    return Operators(smu, gate, pulser, daq, board, programmer, switch, roles)
+    measurer: Any = None
+    if by_tester("pulse_measured"):
+        measurer, roles["measurer"] = TesterMeasurer(tester), "tester"
+    elif file.instruments.serves("pulse_measured"):
+        own = "pulse_measured" not in file.instruments.composed()
+        measurer = TesterMeasurer(smu) if own else MeterPulses(smu, file.read.nplc / LINE)
+        roles["measurer"] = roles["smu"]
+    return Operators(smu, gate, pulser, daq, board, programmer, switch, measurer, roles)
 
 
 def _guarded(
@@ -176,6 +190,8 @@ def _guarded(
         "smu": lambda driver: OwnMeter(driver, wait), "gate": OwnInstrument, "pulser": OwnInstrument,
         "daq": OwnDaq, "board": OwnBoard,
     }  # fmt: skip
+    if file.simulation is not None and not file.simulation.instruments:
+        return instruments  # the chip alone: no class of a user's own is there
     own = {role for role, entry in file.instruments.by_role().items() if ":" in entry.driver}
     if file.instruments.board_converts and "board" in own:
         own.add("daq")

@@ -85,6 +85,10 @@ class OwnMeter(TesterMeter):
 
     refused = staticmethod(lambda amperes: False)  # NaN is beyond its range
 
+    @property
+    def _instrument(self) -> Any:
+        return getattr(self._tester, "_instrument", self._tester)
+
     def enable(self) -> None:
         """Switch the output on at 0 V."""
         ask(self._tester, "enable")

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import numpy as np
+
 from mho.errors import BenchError, LimitError
 from mho.instruments.bench_file.chip_requirements import MOST_LINES
 from mho.instruments.bench_file.operations import OPERATIONS, SERVED_BY, Operation
 from mho.instruments.limits import SOURCE_EDGE
-from mho.instruments.roles import Cell, Mode, Path, SweepingMeter
+from mho.instruments.roles import Cell, Mode, Path, PulseTrace, SweepingMeter
 
 SHORTEST_PULSE = 200e-6  # s, of a source-measure unit: four of its steps
 MOST_PULSES = 1250  # in a list sweep of 2500 levels
 MEASURED = 0.9  # share of a pulse that a measurement may take
+NEAR = 0.1  # relative deviation of a level from what was asked
 SHORTEST_DELAY = 50e-6  # s, at a level of a sweep, unless there is none
 
 
@@ -91,6 +94,12 @@ class NoPulser(Absent):
 
     def configure(self, channel: int) -> None:
         """Do nothing."""
+
+
+class NoMeasurer(Absent):
+    """Nothing that measures while it pulses."""
+
+    serves = "pulse_measured"
 
 
 class NoDaq(Absent):
@@ -179,6 +188,46 @@ class MeterPulses:
             wait = self._width - self._aperture
             self._meter.sweep([self._volts, 0.0] * count, wait if wait >= SHORTEST_DELAY else 0.0)
         self.applied(self._width, count)
+
+    def check_measured(self, *, width: float, samples: int, reading: float | None = None) -> None:
+        """Raise `LimitError` for a pulse that the unit cannot measure at so many times; nothing is sent.
+
+        `reading`: duration of one, s; by default as short as it can be with the bench's settings.
+        """
+        each = (self._assumed if reading is None else reading) + SHORTEST_DELAY
+        if width < SHORTEST_PULSE or samples * each > width:
+            raise LimitError(
+                f"a pulse of {width:g} s measured at {samples} times is too short for the source-measure unit, which takes "
+                f"{each:.3g} s for each, and {SHORTEST_PULSE:g} s at least: give a longer one, fewer samples, or a shorter "
+                "`nplc` in [read]"
+            )
+
+    def pulse_measured(self, voltage: float, width: float, samples: int) -> PulseTrace:
+        """Return what a list sweep at one level measures; times are nominal, by its delay and its aperture.
+
+        `LimitError` as of `check_measured`, by the unit's own aperture. `BenchError` when a sample is missing, or was not
+        taken at the level without being limited.
+        """
+        self.check_measured(width=width, samples=samples, reading=self._aperture)
+        delay = width / samples - self._aperture
+        if steps := getattr(
+            self._meter, "delay_step", 0.0
+        ):  # a unit that waits in whole steps is done sooner
+            delay = steps * int(delay / steps + 1e-6)
+        step = delay + self._aperture
+        readings = self._meter.sweep([voltage] * samples, delay)
+        off = [
+            one for one in readings if not one.tripped and abs(one.voltage - voltage) > NEAR * abs(voltage)
+        ]
+        if off or len(readings) != samples:
+            what = f"at {off[0].voltage:.3g} V" if off else f"{len(readings)} times instead of {samples}"
+            raise BenchError(
+                f"a pulse of {voltage:.3g} V was measured {what}; check whether the output of the source-measure unit was "
+                "switched off by hand"
+            )
+        times = step * np.arange(1, samples + 1) - self._aperture / 2.0
+        volts, amps = np.array([(one.voltage, one.current) for one in readings]).T
+        return PulseTrace(times.astype(np.float64), volts, amps)
 
     @property
     def _aperture(self) -> float:

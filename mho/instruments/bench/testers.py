@@ -17,7 +17,7 @@ import numpy as np
 from mho.array_types import Floats
 from mho.errors import BenchError, InstrumentError, MhoError
 from mho.instruments.limits import SOURCE_EDGE
-from mho.instruments.roles import Cell, Mode, Path, ProgrammedCell, Pulse, Reading
+from mho.instruments.roles import Cell, Mode, Path, ProgrammedCell, Pulse, PulseTrace, Reading
 
 BEYOND = 2.0  # times the current limit, from which a current counts as an answer in another unit
 MANY = 1 << 20  # lines of a tester that does not say how many it drives and reads
@@ -183,6 +183,33 @@ class TesterProgrammer:
                 "a ProgrammedCell: conductance in S, number of pulses, whether reached",
             )
         return cell
+
+
+class TesterMeasurer:
+    """Measures the selected cell while it is pulsed."""
+
+    def __init__(self, tester: Any) -> None:
+        self._tester = tester
+
+    @property
+    def edge(self) -> float:
+        """Edge time of the pulses (10 to 90 %), s: the tester's `edge`, or that of a source."""
+        return float(getattr(self._tester, "edge", SOURCE_EDGE))
+
+    def pulse_measured(self, voltage: float, width: float, samples: int) -> PulseTrace:
+        """Return what was measured while the pulse lasted; `InstrumentError` for what cannot be."""
+        answer = ask(self._tester, "pulse_measured", voltage, width, samples)
+        wanted = f"times, volts and amps of {samples} samples"
+        try:
+            times, volts, amps = (np.asarray(one, np.float64) for one in answer)
+        except (TypeError, ValueError):
+            raise nonsense(self._tester, "pulse_measured", answer, wanted) from None
+        shapes = {one.shape for one in (times, volts, amps)}
+        if shapes != {(samples,)} or not np.isfinite([times, volts]).all() or np.isnan(amps).any():
+            raise nonsense(self._tester, "pulse_measured", answer, f"{wanted}, in s, V and A")
+        if np.any(np.diff(times) <= 0.0):
+            raise nonsense(self._tester, "pulse_measured", answer, f"{wanted}, one time after the other")
+        return PulseTrace(times, volts, amps)
 
 
 class TesterBoard:

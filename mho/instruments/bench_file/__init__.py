@@ -19,12 +19,18 @@ from mho.instruments.bench_file.models import (
     offered_class,
     offered_drivers,
 )
-from mho.instruments.bench_file.operations import OPERATIONS, Operation, check_operations, missing_operations
+from mho.instruments.bench_file.operations import (
+    OPERATIONS,
+    SELDOM,
+    Operation,
+    check_operations,
+    missing_operations,
+)
 from mho.instruments.bench_file.plausibility import check_limits
 from mho.own_code import AGREED, installed_only, is_mhos_own, modules_beside
 
 __all__ = [
-    "AGREED", "OPERATIONS", "PULSE_GENERATORS", "SOURCE_METERS", "VOLTAGE_SOURCES", "BenchFile", "BenchSource",
+    "AGREED", "OPERATIONS", "PULSE_GENERATORS", "SELDOM", "SOURCE_METERS", "VOLTAGE_SOURCES", "BenchFile", "BenchSource",
     "Model", "Operation", "ReadSettings", "check_limits", "check_operations", "installed_only", "is_mhos_own",
     "is_real", "load_bench_file", "missing_operations", "modules_beside", "offered_class", "offered_drivers",
     "packaged_benches", "read_bench_texts", "read_chip_text", "with_circuit",

@@ -24,7 +24,7 @@ from mho.instruments.bench_file.entries import (
     SourceEntry,
     Volts,
 )
-from mho.instruments.bench_file.operations import OPERATIONS, WITHOUT, Operation
+from mho.instruments.bench_file.operations import OPERATIONS, SELDOM, WITHOUT, Operation
 from mho.instruments.bench_file.switch_paths import CellWiring
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.own_code import modules_beside, names_file
@@ -271,8 +271,8 @@ class BenchFile(StrictModel):
 
     @property
     def offers_everything(self) -> bool:
-        """Whether the bench offers every operation that there is, or what does the same."""
-        return OPERATIONS.keys() <= {*self.operations(), *WITHOUT}
+        """Whether the bench offers every operation that a procedure of mho's own asks for, or what does the same."""
+        return OPERATIONS.keys() <= {*self.operations(), *WITHOUT, *SELDOM}
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against.

@@ -71,7 +71,10 @@ from mho.instruments.roles import (
     Daq,
     Instrument,
     Multiplier,
+    Oscilloscope,
+    Prober,
     PulseGenerator,
+    PulseMeasurer,
     SourceMeter,
     SweepingMeter,
     SwitchMatrix,
@@ -210,16 +213,8 @@ LINES: tuple[str, ...] = get_args(Terminal)
 
 
 ROLES = (
-    "smu",
-    "sink",
-    "gate",
-    "pulser",
-    "daq",
-    "tester",
-    "board",
-    "switch",
-    "chuck",
-)  # what instruments fill
+    "smu", "sink", "gate", "pulser", "daq", "tester", "board", "switch", "chuck", "prober", "scope",
+)  # fmt: skip  # what instruments fill
 
 
 class Reconnect(StrictModel):
@@ -324,7 +319,10 @@ class SourceKind(NamedTuple):
 SOURCES = {
     "source meter": SourceKind(
         SOURCE_METERS, SourceMeter,
-        {"bit line": ("read", "sweep", "pulse", "multiply"), "word line": ("gate",), "source line": ()},
+        {
+            "bit line": ("read", "sweep", "pulse", "multiply", "pulse_measured"), "word line": ("gate",),
+            "source line": (),
+        },
     ),
     "voltage source": SourceKind(VOLTAGE_SOURCES, VoltageSource, {"word line": ("gate",)}),
 }  # fmt: skip
@@ -341,7 +339,7 @@ class SourceEntry(Entry):
     """
 
     kind: Literal["source meter", "voltage source"] = "source meter"
-    in_place = ("pulse", "multiply")
+    in_place = ("pulse", "multiply", "pulse_measured")
 
     address: str
     channel: int = 1
@@ -415,10 +413,11 @@ class SourceEntry(Entry):
         if not self.by_steps:
             return served
         driver = self.model.load_driver()
-        if "pulse" in served and not hasattr(driver, "pulse"):
-            raise ValueError(
-                f"`serves` names `pulse`, and {self.driver} cannot: give it {', '.join(lacking(driver, SweepingMeter))}"
-            )
+        for one in ("pulse", "pulse_measured"):
+            if one in served and not hasattr(driver, one):
+                raise ValueError(
+                    f"`serves` names `{one}`, and {self.driver} cannot: give it {', '.join(lacking(driver, SweepingMeter))}"
+                )
         return tuple(one for one in served if one != "sweep" or self.serves is not None)
 
     def _able(self) -> tuple[Operation, ...]:
@@ -631,6 +630,31 @@ class ChuckEntry(Entry):
             )
 
 
+class ProberEntry(Entry):
+    """A prober that brings one die after the other under the probes, by a class of one's own.
+
+    `dies` are those that it may go to; left out, any that it knows.
+    """
+
+    kind: Literal["prober"] = "prober"
+    models, role = {}, Prober
+    can = ("position",)
+
+    address: str = ""
+    dies: tuple[str, ...] = ()
+
+
+class ScopeEntry(Entry):
+    """An oscilloscope, by a class of one's own, and what each of its channels probes."""
+
+    kind: Literal["oscilloscope"] = "oscilloscope"
+    models, role = {}, Oscilloscope
+    can = ("observe",)
+
+    address: str = ""
+    channels: Channels
+
+
 class BoardEntry(Entry):
     """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself.
 
@@ -670,7 +694,7 @@ OF_BOARDS: Mapping[Operation, type] = {"multiply": BoardMultiplier, "invert": Bo
 
 OF_TESTERS: Mapping[Operation, type] = {
     "select": CellSelector, "read": CellReader, "sweep": CellSweeper, "gate": WordLine, "pulse": CellPulser,
-    "program": CellProgrammer, "multiply": Multiplier,
+    "program": CellProgrammer, "multiply": Multiplier, "pulse_measured": PulseMeasurer,
 }  # fmt: skip
 """The Protocol of each operation that a tester may serve."""
 FROM_READS: tuple[Operation, ...] = ("sweep", "multiply")
@@ -840,7 +864,7 @@ class BesideEntry(Entry):
 
 KINDS: tuple[type[Entry], ...] = (
     SourceEntry, PulserEntry, BoardEntry, DaqEntry, SwitchEntry, ChuckEntry, TesterEntry,
-    LinesEntry, BesideEntry,
+    LinesEntry, ProberEntry, ScopeEntry, BesideEntry,
 )  # fmt: skip
 
 
@@ -856,7 +880,8 @@ BY_NAME = {
 }  # fmt: skip
 BY_OPERATION: Mapping[str, str] = {
     "read": "source meter", "sweep": "source meter", "gate": "voltage source", "pulse": "pulse generator",
-    "waveform": "pulse generator", "temperature": "temperature controller",
+    "waveform": "pulse generator", "temperature": "temperature controller", "pulse_measured": "source meter",
+    "position": "prober", "observe": "oscilloscope",
 }  # fmt: skip
 
 
@@ -912,6 +937,8 @@ AnyEntry = Annotated[
     | Annotated[BoardEntry, Tag("[board]")]
     | Annotated[TesterEntry, Tag("[tester]")]
     | Annotated[LinesEntry, Tag("[daq at the lines]")]
+    | Annotated[ProberEntry, Tag("[prober]")]
+    | Annotated[ScopeEntry, Tag("[oscilloscope]")]
     | Annotated[BesideEntry, Tag("[beside]")],
     Discriminator(
         _tag,
@@ -1049,6 +1076,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 self._seats["daq"] = name, entry
             case "temperature":
                 self._seats["chuck"] = name, entry
+            case "position":
+                self._seats["prober"] = name, entry
+            case "observe":
+                self._seats["scope"] = name, entry
 
     def _seat(self, seat: str, name: str, entry: Any, what: str) -> None:
         other, _ = self._seats.setdefault(seat, (name, entry))
@@ -1235,6 +1266,18 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         return found
 
     @property
+    def prober(self) -> ProberEntry | None:
+        """The prober."""
+        found: ProberEntry | None = self._entry("prober")
+        return found
+
+    @property
+    def scope(self) -> ScopeEntry | None:
+        """The oscilloscope."""
+        found: ScopeEntry | None = self._entry("scope")
+        return found
+
+    @property
     def tester(self) -> TesterEntry | None:
         """What addresses cells by itself and serves several operations."""
         found: TesterEntry | None = self._entry("tester")
@@ -1332,6 +1375,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             )
         if self.serves("sweep") and not self._has_method("sweep"):
             composed["sweep"] = "by single reads"
+        if self.serves("pulse_measured") and not self._has_method("pulse_measured"):
+            composed["pulse_measured"] = "by a list sweep at one level"
         if self.serves("multiply") and not self._has_method("multiply"):
             composed["multiply"] = "cell by cell, from reads"
         return composed
@@ -1341,6 +1386,9 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             return not lacking(self.tester.model.load_driver(), OF_TESTERS[operation])
         if operation == "sweep":
             return self.sink is None and not (self.smu is not None and self.smu.by_steps)
+        if operation == "pulse_measured":
+            smu = self.smu if self.smu is not None and ":" in self.smu.driver else None
+            return smu is not None and not lacking(smu.model.load_driver(), PulseMeasurer)
         return operation != "multiply" or self.daq is not None
 
     def sources(self) -> dict[str, str]:
@@ -1373,7 +1421,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named: dict[str, str] = {}
-        for seat in (
+        seats = (
             "smu",
             "sink",
             "gate",
@@ -1384,7 +1432,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             "switch",
             "chuck",
             "tester",
-        ):
+            "prober",
+            "scope",
+        )
+        for seat in seats:
             entry = self._entry(seat.partition(" ")[0])
             outputs = getattr(entry, "outputs", "") if seat in ("daq", "tester") else ""
             named[seat] = outputs or getattr(entry, "address", "")

@@ -13,8 +13,9 @@ from typing import Literal, Protocol
 from mho.errors import BenchError
 
 Operation = Literal[
-    "select", "read", "sweep", "gate", "pulse", "waveform", "program", "multiply", "invert", "temperature"
-]
+    "select", "read", "sweep", "gate", "pulse", "waveform", "program", "multiply", "invert", "temperature",
+    "pulse_measured", "position", "observe",
+]  # fmt: skip
 
 OPERATIONS: Mapping[Operation, str] = MappingProxyType(
     {
@@ -28,6 +29,9 @@ OPERATIONS: Mapping[Operation, str] = MappingProxyType(
         "multiply": "multiply the array with vectors of voltages",
         "invert": "solve a system of equations in one step, by the array in a loop of amplifiers",
         "temperature": "heat the stage under the chip",
+        "pulse_measured": "apply a pulse to the cell and measure the current while it lasts",
+        "position": "bring another die under the probes",
+        "observe": "record with an oscilloscope what an act does at its probes",
     }
 )
 """What each operation does, in words; in the order in which tables show them."""
@@ -44,9 +48,15 @@ SERVED_BY: Mapping[Operation, str] = MappingProxyType(
         "multiply": "a DAQ and an array board",
         "invert": "a DAQ and an array board",
         "temperature": "a temperature controller",
+        "pulse_measured": "a tester of one's own, or a source-measure unit whose `serves` names it",
+        "position": "a prober of one's own",
+        "observe": "an oscilloscope of one's own",
     }
 )
 """Which instruments can serve each operation, in words."""
+
+SELDOM: frozenset[Operation] = frozenset({"pulse_measured", "position", "observe"})
+"""Operations that no procedure of mho's own asks for."""
 
 
 WITHOUT: Mapping[Operation, tuple[Operation, ...]] = MappingProxyType({"program": ("gate", "pulse")})

@@ -68,6 +68,8 @@ class AgilentB1500:
     `InstrumentError` when it cannot be opened, another model answers, or it has no such SMU.
     """
 
+    delay_step = DELAY_STEP  # s, of the delays of a sweep
+
     VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
     model = "B1500A"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from weakref import proxy
 
 import numpy as np
@@ -29,6 +29,7 @@ from mho.instruments.laboratory.chip_lines import (
     compliance_of,
     edge_of,
 )
+from mho.instruments.laboratory.observed_lines import Needles, ObservedLines, ScopeProbes
 from mho.instruments.laboratory.probes import Probes
 from mho.instruments.laboratory.row_wires import RowWires
 from mho.instruments.laboratory.tester_wires import TesterWires
@@ -270,6 +271,7 @@ class BenchTwins:
         if not isinstance(tester, RowWires):
             self._build_tester(tester)
         self._build_beside()
+        self._build_prober_and_scope()
 
     def _build_switch(
         self, selecting: Callable[[ChipLines, Probes, CellWiring], MatrixWires]
@@ -447,6 +449,18 @@ class BenchTwins:
             rng = self._rngs[6].spawn(1)[0]
             self._place(entry)[entry.address] = entry.model.load_twin()(
                 self._lines.clock, rng, serial=f"SIM1{number:04}"
+            )
+
+    def _build_prober_and_scope(self) -> None:
+        prober, scope, lines = self._entries.prober, self._entries.scope, self._lines
+        ports: list[tuple[Any, Any]] = [] if prober is None else [(prober, Needles(lines))]
+        if scope is not None:
+            terminals = [scope.channels[number] for number in sorted(scope.channels)]
+            ports.append((scope, ScopeProbes(cast("ObservedLines", lines), terminals)))
+        for number, (entry, port) in enumerate(ports, 10):
+            twin, rng = entry.model.load_twin(), self._rngs[6].spawn(1)[0]
+            self._place(entry)[entry.address] = twin(
+                lines.clock, rng, port, serial=f"SIM{number:05}", **_taken(entry, twin)
             )
 
     def _place(self, entry: Any) -> dict[str, Any]:

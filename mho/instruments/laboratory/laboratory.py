@@ -24,6 +24,7 @@ from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.crossbar_wires import CrossbarWires
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
+from mho.instruments.laboratory.observed_lines import ObservedLines
 from mho.instruments.laboratory.probes import ALWAYS_ON, Probes
 from mho.instruments.laboratory.row_wires import RowWires
 from mho.instruments.laboratory.tester_wires import TesterWires
@@ -215,7 +216,8 @@ class Laboratory(ChipBasis):
                 slice_ratio=simulation.slice_ratio,
             )  # fmt: skip
             amplified = self.board
-        self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
+        kind = ChipLines if bench.instruments.scope is None else ObservedLines
+        self.lines = kind(self.chip, self.board, self.clock, self.monitor)
         if not bench.instruments.serves("gate"):
             self.lines.ungated = ALWAYS_ON
         self.circuits = BlockCircuits.drawn(

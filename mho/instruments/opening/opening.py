@@ -19,17 +19,7 @@ from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench.reconnection import Connection, Reconnecting
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file, with_circuit, with_stuck_cells
-from mho.instruments.bench_file.entries import (
-    BesideEntry,
-    BoardEntry,
-    ChuckEntry,
-    DaqEntry,
-    LinesEntry,
-    PulserEntry,
-    SourceEntry,
-    SwitchEntry,
-    TesterEntry,
-)
+from mho.instruments.bench_file.entries import BoardEntry, DaqEntry, LinesEntry, SourceEntry
 from mho.instruments.bench_file.models import takes_library
 from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
 from mho.instruments.limits import Limits
@@ -68,10 +58,7 @@ def role_openers(
         connection = shared[entry.address]
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
-    def plain(
-        entry: SourceEntry | PulserEntry | DaqEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry,
-        **options: Any,
-    ) -> Any:
+    def plain(entry: Any, **options: Any) -> Any:
         return connect(entry, partial(_made, entry, visa, libraries, **options)).role()
 
     def board(entry: BoardEntry) -> Connection:
@@ -116,6 +103,10 @@ def role_openers(
         )
     if (tester := entries.tester) is not None:
         openers["tester"] = lambda: lines(tester) if isinstance(tester, LinesEntry) else plain(tester)
+    if (prober := entries.prober) is not None:
+        openers["prober"] = lambda: plain(prober)
+    if (scope := entries.scope) is not None:
+        openers["scope"] = lambda: plain(scope)
     for name, one in entries.beside.items():
         if source.bench.simulation is None or one.twin:
             openers[name] = partial(plain, one)

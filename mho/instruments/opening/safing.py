@@ -13,7 +13,7 @@ from typing import Any
 
 from mho.errors import BenchError, BenchInUseError, MhoError, UnsafeError
 from mho.former_names import current_name
-from mho.instruments.bench.instruments import SAFE_ORDER, make_safe, not_confirmed, read_back
+from mho.instruments.bench.instruments import NO_OUTPUTS, SAFE_ORDER, make_safe, not_confirmed, read_back
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.opening.opening import bench_openers
@@ -110,7 +110,7 @@ def _disbelieved(source: BenchSource, opened: Mapping[str, Instrument]) -> dict[
     errors: dict[str, Exception] = {}
     for role, instrument in opened.items():
         driver = str(source.bench.instruments.entry(role).driver)
-        if ":" not in driver or is_mhos_own(current_name(driver)):
+        if role in NO_OUTPUTS or ":" not in driver or is_mhos_own(current_name(driver)):
             continue
         try:
             on = read_back(role, instrument)

@@ -175,6 +175,23 @@ class CellsPort(Protocol):
         """Return the currents (samples, columns), A, out of columns at virtual ground for `volts` (samples, rows)."""
 
 
+class ScopePort(Protocol):
+    """An oscilloscope's probes at lines of the chip, a channel each."""
+
+    def arm(self) -> None:
+        """Forget what was seen, and wait for the next pulse or level."""
+
+    def seen(self, times: Floats) -> Floats | None:
+        """Return the voltages (channels, samples), V, at `times` (s) from the trigger on; None when none came."""
+
+
+class NeedlesPort(Protocol):
+    """The probes of a prober."""
+
+    def moving(self, what: str) -> None:
+        """Called before the probes touch, or lift, so that a live source is detected."""
+
+
 class StagePort(Protocol):
     """A heated stage with a temperature sensor, at a temperature controller's output and input."""
 

@@ -32,13 +32,15 @@ def bench(called: list[str], **failures: int) -> BenchInstruments:
 def test_the_bit_line_goes_first_the_word_line_last_and_relays_after_all_sources() -> None:
     called: list[str] = []
     assert make_safe(bench(called).by_name()) == {}
-    assert called == ["smu", "sink", "pulser", "daq", "tester", "board", "gate", "switch", "chuck"]
+    assert called == [
+        "smu", "sink", "pulser", "daq", "tester", "board", "gate", "prober", "scope", "switch", "chuck",
+    ]  # fmt: skip
 
 
 def test_what_fails_once_is_tried_again_after_the_others() -> None:
     called: list[str] = []
     assert make_safe(bench(called, smu=1, switch=1, chuck=1).by_name()) == {}
-    first = ["smu", "sink", "pulser", "daq", "tester", "board", "gate"]
+    first = ["smu", "sink", "pulser", "daq", "tester", "board", "gate", "prober", "scope"]
     assert called == [*first, "smu", "switch", "switch", "chuck", "chuck"]
 
 

@@ -13,7 +13,8 @@ from repository import ROOT
 from mho.errors import BenchError, InstrumentError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.checks import check_bench
-from mho.instruments.opening.opening import open_rehearsal
+from mho.instruments.laboratory.twins_for_real import as_arrays
+from mho.instruments.opening.opening import open_rehearsal, open_simulated
 from mho.instruments.opening.safing import confirm_bench_safe
 from mho.instruments.roles import Cell, Pulse
 from mho.procedures import Solve
@@ -177,6 +178,14 @@ def test_a_board_is_believed_that_it_is_safe_when_it_can_be_asked(tmp_path):
         confirm_bench_safe(path)
     found = {(one.subject, one.what): one for one in check_bench(path).findings}
     assert (found["board", "mode"].verdict, found["board", "mode"].detail) == ("note", "cannot be asked")
+
+
+def test_such_a_bench_is_forecast_a_whole_array_at_a_time():
+    arrays = as_arrays(load_bench_file(str(CARRIER)))
+    with open_simulated(arrays, None, 1) as bench:
+        bench.pulse(CELL, Pulse("set", 4.0, 1e-6, gate=1.6))
+        bench.connect_multiply("multiply", [2, 4], [3, 5])
+        assert_allclose(bench.multiply(np.array([[0.2, 0.1]])), [[0.2 * bench.read(CELL), 0.0]], atol=3e-8)
 
 
 DAQ = """
