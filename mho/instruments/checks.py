@@ -133,7 +133,14 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
         return _note("cannot be asked", advice)
     channels = [instrument] if role in ("smu", "gate", "tester", "chuck") else []
     if role == "pulser" and bench.instruments.pulser is not None:
-        channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
+        channels = [
+            getattr(instrument, f"ch_{number}", instrument) for number in bench.instruments.pulser.channels
+        ]
+        if not all(hasattr(one, "output_enabled") for one in channels):  # of a class of one's own
+            return _note(
+                "cannot be asked",
+                "give its driver the property `output_enabled`, which asks whether it is on",
+            )
     if not channels:
         return None
     if any(channel.output_enabled for channel in channels):
@@ -303,7 +310,13 @@ def check_bench(
     `force`: report implausible limits as notes instead of as wrong.
     `BenchError` for a wrong bench file, or a bench in use.
     """
-    source = load_bench_file(name)
+    return check_source(load_bench_file(name), preset=preset, seed=seed, force=force)
+
+
+def check_source(
+    source: BenchSource, *, preset: str | None = None, seed: int | None = None, force: bool = False
+) -> BenchReport:
+    """Check a bench file that is loaded, as `check_bench`."""
     need_instruments(source)
     check = source.bench.check
     with ExitStack() as stack:

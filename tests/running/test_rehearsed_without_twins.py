@@ -83,7 +83,10 @@ def own(folder: Path, name: str, driver: str, kind: str) -> str:
 @pytest.mark.parametrize(
     ("bench", "driver", "kind", "does", "does_not", "served"),
     [
-        ("meter-source-generator", "keysight33522b", "own.py:Generator", IV(forming="no"), Switching(width=1e-5), "`pulse` and `waveform`"),
+        (
+            "meter-source-generator", "keysight33522b", "own.py:Generator", IV(forming="no"), Switching(width=1e-5),
+            "`pulse` and `waveform`",
+        ),
         ("meter-source-generator", "keithley2450", "own.py:Meter", None, Read(), "`read` and `sweep`"),
         ("meter-source-generator", "yokogawags210", "own.py:Source", None, Read(), "`gate`"),
         ("two-channels", "keithley2636b", "own.py:TwoChannels", None, Read(), "`read` and `sweep` and `pulse` and `gate`"),

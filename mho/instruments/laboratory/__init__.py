@@ -25,6 +25,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "AMPLIFIER_LIMIT", "SLACK", "Extremes", "Incident", "Laboratory", "Server", "missing_twins", "serve_bench", "served_text",
-    "stand_in", "write_served",
+    "AMPLIFIER_LIMIT", "SLACK", "Extremes", "Incident", "Laboratory", "Server", "missing_twins", "serve_bench",
+    "served_text", "stand_in", "write_served",
 ]  # fmt: skip
