@@ -81,7 +81,7 @@ def _errors(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
 
 def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     closed = getattr(instrument, "interlock_closed", None)
-    if closed is None:
+    if closed is None or role in bench.instruments.beside:
         return None
     if closed:
         return _ok("closed")
@@ -94,6 +94,8 @@ def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
 
 def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     """Compare the bench file with the abilities of the instrument as its driver's module states them."""
+    if role in bench.instruments.beside:  # it is wired to none of the bench's lines
+        return None
     spans = vars(sys.modules[type(instrument).__module__])
     able = {
         name: spans[name]

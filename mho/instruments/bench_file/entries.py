@@ -30,6 +30,7 @@ from pydantic import (
 
 from mho.errors import LimitError
 from mho.instruments.bench_file.models import (
+    BESIDE,
     PULSE_GENERATORS,
     SOURCE_METERS,
     SWITCH_MATRICES,
@@ -590,14 +591,14 @@ NO_READING = ("identify", "settings", "make_safe", "close")  # what the bench ca
 
 
 class BesideEntry(Entry):
-    """An instrument beside the bench, of any class that says who it is: its identity and settings are in every run.
+    """An instrument beside the bench, one of mho's or any class that says who it is: that and its settings are in every run.
 
     `readings` are attributes of the driver, or methods without arguments, and the unit of each. During a run they are read
     `every` so many seconds.
     """
 
     kind: Literal["beside"] = "beside"
-    models, role = {}, Instrument
+    models, role = BESIDE, Instrument
 
     address: str = ""
     readings: dict[str, str] = {}
@@ -659,6 +660,21 @@ BY_OPERATION: Mapping[str, str] = {
     "read": "source meter", "sweep": "source meter", "gate": "voltage source", "pulse": "pulse generator",
     "waveform": "pulse generator", "temperature": "temperature controller",
 }  # fmt: skip
+WIRED = frozenset(
+    {
+        "terminal",
+        "channel",
+        "channels",
+        "rows",
+        "columns",
+        "paths",
+        "bit_lines",
+        "highest",
+        "outputs",
+        "inputs",
+    }
+)
+"""Keys that say where an instrument is wired to: with one of them it is no instrument beside the bench."""
 
 
 def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
@@ -666,10 +682,12 @@ def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
     if "kind" in written:
         return str(written["kind"])
     driver, serves = written.get("driver"), written.get("serves")
+    if serves == [] and isinstance(driver, str) and driver in BESIDE and not WIRED.intersection(written):
+        return "beside"
     if name == "daq":  # whose driver may be the board's
         return "daq"
     for kind in KINDS:
-        for name_of_kind in kinds_of(kind):
+        for name_of_kind in kinds_of(kind) if kind is not BesideEntry else ():
             if isinstance(driver, str) and driver in (kind._known(name_of_kind)[0] or {}):
                 return name_of_kind
     if driver in ("ni_daq", "keithleydaq6510"):

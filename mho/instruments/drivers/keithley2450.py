@@ -83,6 +83,10 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     )
     current_range_auto = switch(":SENS:CURR:RANG:AUTO", "Control whether the range follows the current.")
     nplc = control(":SENS:CURR:NPLC", "Control the integration time in power line cycles.", NPLC)
+    measured = Instrument.measurement(
+        ":READ?",
+        "Measure once, V or A, as it is set and with the level that it has; the output has to be on (?).",
+    )
     four_wire = switch(":SENS:CURR:RSEN", "Control whether the sense terminals are used.")
     # The triaxial ones are on the rear.
     terminals = choice(

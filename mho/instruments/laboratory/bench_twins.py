@@ -16,6 +16,12 @@ import numpy as np
 
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry, Instruments, SourceEntry
+from mho.instruments.bench_file.models import (
+    PULSE_GENERATORS,
+    SOURCE_METERS,
+    TEMPERATURE_CONTROLLERS,
+    VOLTAGE_SOURCES,
+)
 from mho.instruments.bench_file.switch_paths import GROUND, CellWiring, CrosspointNames
 from mho.instruments.laboratory.chip_lines import (
     HOT,
@@ -30,10 +36,12 @@ from mho.instruments.laboratory.chip_lines import (
 )
 from mho.instruments.laboratory.probes import Probes
 from mho.instruments.laboratory.tester_wires import TesterWires
+from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import NoGenerator, Playing, Resting, RestlessTwin, waveform_of
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.loads import Open
 from mho.instruments.simulated.nidaqmx.converters import channel_names
 from mho.instruments.simulated.nidaqmx.system import DaqSystem
 from mho.instruments.simulated.physics.cells.relaxation import ROOM
@@ -387,13 +395,25 @@ class BenchTwins:
     def _build_beside(self) -> None:
         """Add the twins of the instruments beside the bench; one without a twin cannot be opened, and is left out."""
         for number, (name, entry) in enumerate(self._entries.beside.items()):
-            if not entry.twin:
+            model = entry.model
+            if not model.twin:
                 log.warning("%s has no simulated twin (`twin` in its entry): it is left out", name)
                 continue
             rng = self._rngs[6].spawn(1)[0]
-            self.devices[entry.address] = entry.model.load_twin()(
-                self._lines.clock, rng, serial=f"SIM1{number:04}"
-            )
+            twin = model.load_twin()
+            self.devices[entry.address] = twin(
+                self._lines.clock, rng, *_open_ends(entry.driver, model.channels, self._lines.clock),
+                serial=f"SIM1{number:04}", **_taken(entry, twin),
+            )  # fmt: skip
+
+
+def _open_ends(driver: str, channels: int, clock: VirtualClock) -> tuple[Any, ...]:
+    """Return what one of mho's instruments beside the bench is wired to: nothing, or a stage at room temperature."""
+    if driver in TEMPERATURE_CONTROLLERS:
+        return (HeatedStage(clock, ROOM),)
+    if driver in {**SOURCE_METERS, **VOLTAGE_SOURCES, **PULSE_GENERATORS}:
+        return ({number: Open() for number in range(1, channels + 1)} if channels > 1 else Open(),)
+    return ({},) if driver == "keithleydaq6510" else ()
 
 
 def _taken(entry: Any, twin: Any) -> dict[str, Any]:

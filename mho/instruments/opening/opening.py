@@ -103,7 +103,7 @@ def role_openers(
     if (tester := entries.tester) is not None:
         openers["tester"] = lambda: plain(tester)
     for name, one in entries.beside.items():
-        if source.bench.simulation is None or one.twin:
+        if source.bench.simulation is None or one.model.twin:
             openers[name] = partial(plain, one)
     return openers
 
