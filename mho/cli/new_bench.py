@@ -236,10 +236,9 @@ def _answered(path: Path, given: dict[str, str], suggested: dict[str, str], visa
     ratings = doctor.Ratings(**{name: values.pop(name) for name in UNITS if name in values})
     values["board"] = values.get("board") or ""
     unit = values.pop("matrix", None)
-    wiring = [
-        values.pop(name, None) or () for name in ("rows", "bit_columns", "source_columns", "word_columns")
-    ]
-    matrix = None if unit is None else doctor.Matrix(unit, *wiring)
+    rows = values.pop("rows", {})
+    lines = [values.pop(f"{one}_columns", None) or () for one in ("bit", "source", "word")]
+    matrix = None if unit is None else doctor.Matrix(unit, rows, *lines)
     return doctor.NewBench(name=path.stem, ratings=ratings, visa=visa, matrix=matrix, **values)
 
 

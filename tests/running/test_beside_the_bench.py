@@ -65,8 +65,10 @@ def test_its_readings_are_a_table_of_the_run(driver, readings, values, tmp_path)
 
 
 def test_a_2450_that_somebody_has_set_logs_what_it_measures(tmp_path):
-    section = 'driver = "keithley2450"\naddress = "GPIB0::9::INSTR"\nserves = []\nreadings = { measured = "A" }\nevery = 0.1'
-    with open_rehearsal(load_bench_file(bench(tmp_path, section)), seed=1) as opened:
+    section = (
+        'driver = "keithley2450"\naddress = "GPIB0::9::INSTR"\nserves = []\nreadings = { measured = "A" }\n'
+    )
+    with open_rehearsal(load_bench_file(bench(tmp_path, f"{section}every = 0.1")), seed=1) as opened:
         log = opened.instruments.beside["logger"]
         log.output_enabled = True
         run = mho.run(mho.Read(repeats=2, interval=1.0), opened, seed=1, output=tmp_path / "read.h5")

@@ -591,7 +591,7 @@ NO_READING = ("identify", "settings", "make_safe", "close")  # what the bench ca
 
 
 class BesideEntry(Entry):
-    """An instrument beside the bench, one of mho's or any class that says who it is: that and its settings are in every run.
+    """An instrument beside the bench, of any class that says who it is: its identity and settings are in every run.
 
     `readings` are attributes of the driver, or methods without arguments, and the unit of each. During a run they are read
     `every` so many seconds.
@@ -661,7 +661,7 @@ BY_OPERATION: Mapping[str, str] = {
     "waveform": "pulse generator", "temperature": "temperature controller",
 }  # fmt: skip
 WIRED = frozenset(
-    {
+    (
         "terminal",
         "channel",
         "channels",
@@ -672,7 +672,7 @@ WIRED = frozenset(
         "highest",
         "outputs",
         "inputs",
-    }
+    )
 )
 """Keys that say where an instrument is wired to: with one of them it is no instrument beside the bench."""
 
