@@ -81,7 +81,7 @@ def _errors(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
 
 def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     closed = getattr(instrument, "interlock_closed", None)
-    if closed is None:
+    if closed is None or role in bench.instruments.beside:
         return None
     if closed:
         return _ok("closed")
@@ -94,6 +94,8 @@ def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
 
 def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     """Compare the bench file with the abilities of the instrument as its driver's module states them."""
+    if role in bench.instruments.beside:  # it is wired to none of the bench's lines
+        return None
     spans = vars(sys.modules[type(instrument).__module__])
     able = {
         name: spans[name]
@@ -134,7 +136,14 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
     asked = ("smu", "sink", "gate", "tester", "chuck", *bench.instruments.contacts)
     channels = [instrument] if role in asked else []
     if role == "pulser" and bench.instruments.pulser is not None:
-        channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
+        channels = [
+            getattr(instrument, f"ch_{number}", instrument) for number in bench.instruments.pulser.channels
+        ]
+        if not all(hasattr(one, "output_enabled") for one in channels):  # of a class of one's own
+            return _note(
+                "cannot be asked",
+                "give its driver the property `output_enabled`, which asks whether it is on",
+            )
     if not channels:
         return None
     if any(channel.output_enabled for channel in channels):
@@ -319,7 +328,13 @@ def check_bench(
     `force`: report implausible limits as notes instead of as wrong.
     `BenchError` for a wrong bench file, or a bench in use.
     """
-    source = load_bench_file(name)
+    return check_source(load_bench_file(name), preset=preset, seed=seed, force=force)
+
+
+def check_source(
+    source: BenchSource, *, preset: str | None = None, seed: int | None = None, force: bool = False
+) -> BenchReport:
+    """Check a bench file that is loaded, as `check_bench`."""
     need_instruments(source)
     check = source.bench.check
     with ExitStack() as stack:

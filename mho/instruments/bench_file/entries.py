@@ -29,6 +29,7 @@ from pydantic import (
 
 from mho.errors import BenchError, LimitError
 from mho.instruments.bench_file.models import (
+    BESIDE,
     BOARDS,
     DAQS,
     PULSE_GENERATORS,
@@ -820,7 +821,7 @@ class BesideEntry(Entry):
     """
 
     kind: Literal["beside"] = "beside"
-    models, role = {}, Instrument
+    models, role = BESIDE, Instrument
 
     address: str = ""
     readings: dict[str, str] = {}
@@ -883,6 +884,10 @@ BY_OPERATION: Mapping[str, str] = {
     "waveform": "pulse generator", "temperature": "temperature controller", "pulse_measured": "source meter",
     "position": "prober", "observe": "oscilloscope",
 }  # fmt: skip
+WIRED = frozenset((
+    "terminal", "channel", "channels", "rows", "columns", "paths", "bit_lines", "highest", "outputs", "inputs",
+))  # fmt: skip
+"""Keys that say where an instrument is wired to: with one of them it is no instrument beside the bench."""
 
 
 def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
@@ -892,10 +897,12 @@ def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
         return kinds_of(LinesEntry)[0]
     if "kind" in written:
         return str(written["kind"])
+    if serves == [] and isinstance(driver, str) and driver in BESIDE and not WIRED.intersection(written):
+        return "beside"
     if name == "daq":  # whose driver may be the board's
         return "daq"
     for kind in KINDS:
-        for name_of_kind in kinds_of(kind):
+        for name_of_kind in kinds_of(kind) if kind is not BesideEntry else ():
             if isinstance(driver, str) and driver in (kind._known(name_of_kind)[0] or {}):
                 return name_of_kind
     if name in BY_NAME:

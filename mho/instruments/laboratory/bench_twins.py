@@ -443,13 +443,16 @@ class BenchTwins:
     def _build_beside(self) -> None:
         """Add the twins of the instruments beside the bench; one without a twin cannot be opened, and is left out."""
         for number, (name, entry) in enumerate(self._entries.beside.items()):
-            if not entry.twin:
+            model = entry.model
+            if not model.twin:
                 log.warning("%s has no simulated twin (`twin` in its entry): it is left out", name)
                 continue
             rng = self._rngs[6].spawn(1)[0]
-            self._place(entry)[entry.address] = entry.model.load_twin()(
-                self._lines.clock, rng, serial=f"SIM1{number:04}"
-            )
+            twin = model.load_twin()
+            self._place(entry)[entry.address] = twin(
+                self._lines.clock, rng, *_open_ends(entry.driver, model.channels, self._lines.clock),
+                serial=f"SIM1{number:04}", **_taken(entry, twin),
+            )  # fmt: skip
 
     def _build_prober_and_scope(self) -> None:
         prober, scope, lines = self._entries.prober, self._entries.scope, self._lines
@@ -466,6 +469,15 @@ class BenchTwins:
     def _place(self, entry: Any) -> dict[str, Any]:
         """Return where the twin of a class of one's own goes: onto the bus, or in place of a vendor's library."""
         return self.libraries if takes_library(entry.model.load_driver()) else self.devices
+
+
+def _open_ends(driver: str, channels: int, clock: VirtualClock) -> tuple[Any, ...]:
+    """Return what one of mho's instruments beside the bench is wired to: nothing, or a stage at room temperature."""
+    if driver in TEMPERATURE_CONTROLLERS:
+        return (HeatedStage(clock, ROOM),)
+    if driver in {**SOURCE_METERS, **VOLTAGE_SOURCES, **PULSE_GENERATORS}:
+        return ({number: Open() for number in range(1, channels + 1)} if channels > 1 else Open(),)
+    return ({},) if driver == "keithleydaq6510" else ()
 
 
 def _taken(entry: Any, twin: Any) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def role_openers(
     if (scope := entries.scope) is not None:
         openers["scope"] = lambda: plain(scope)
     for name, one in entries.beside.items():
-        if source.bench.simulation is None or one.twin:
+        if source.bench.simulation is None or one.model.twin:
             openers[name] = partial(plain, one)
     return openers
 
