@@ -352,7 +352,8 @@ def carry_out(
         bench = opened.bench
         asked, procedure = procedure, on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
         given = given if procedure is asked else procedure.check()
-        check_needs(procedure, bench.file)
+        if not bench.file.offers_everything:
+            check_needs(procedure, bench.file)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
         if not opened.goes_on:

@@ -31,7 +31,7 @@ from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated, operators
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
-from mho.instruments.bench.stand_ins import MeterPulses
+from mho.instruments.bench.stand_ins import MeterPulses, NoProgrammer
 from mho.instruments.bench.vectors import CellwiseProducts, Index, OnVectors, Vectors, inverse_zero, unheard
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
@@ -449,7 +449,7 @@ class Bench(GuardedBench):
         target = given.finite(target, "target conductance", "S", least=0.0)
         tolerance = given.finite(tolerance, "tolerance of a target conductance", "S", least=0.0)
         self.check_program()
-        chip, before = self._tools.programmer, 0
+        chip, before = self._programmer, 0
         if chip.forms and not self.forming.is_formed(cell):
             self.measure(cell)
             if not self.forming.is_formed(cell):
@@ -464,7 +464,7 @@ class Bench(GuardedBench):
         self, cell: Cell, attribute: str, act: Callable[..., ProgrammedCell], *aims: float
     ) -> ProgrammedCell:
         """Let the chip pulse a cell, with verify reads of its own after each pulse."""
-        pulses = self._tools.programmer.largest(attribute)
+        pulses = self._programmer.largest(attribute)
         for pulse in pulses:
             self.forming.permit_one(cell, given.LINES[pulse.kind], pulse.voltage)
         self.checkpoint()
@@ -477,12 +477,16 @@ class Bench(GuardedBench):
         self.forming.saw_one(cell, answer.conductance)
         return answer
 
+    @property
+    def _programmer(self) -> Any:
+        return self._tools.programmer or NoProgrammer(self.file.name)
+
     def check_program(self) -> None:
         """Raise `LimitError` where a chip that programs itself applies pulses that are not allowed; nothing is sent.
 
         `BenchError` where nothing on the bench serves `program`.
         """
-        chip = self._tools.programmer
+        chip = self._programmer
         for attribute in ("program_pulses", *(["forming_pulses"] if chip.forms else [])):
             for pulse in map(given.pulse, chip.largest(attribute)):
                 line = given.LINES[pulse.kind]

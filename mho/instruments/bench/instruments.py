@@ -15,7 +15,6 @@ from mho.instruments.bench.stand_ins import (
     NoDaq,
     NoGate,
     NoMeter,
-    NoProgrammer,
     NoPulser,
     OneDevice,
     ProductsFromReads,
@@ -119,7 +118,7 @@ class Operators(NamedTuple):
     pulser: Any  # a PulseGenerator
     daq: Any  # a Daq
     board: Any  # an ArrayBoard
-    programmer: Any  # a TesterProgrammer
+    programmer: Any  # a TesterProgrammer; None where the chip does not program itself
     switch: SwitchMatrix | None  # between the sources and the board; None where it is what selects
     roles: Mapping[str, str]  # whose output acts as `smu`, `pulser` and `daq`
 
@@ -163,7 +162,7 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     if "multiply" in file.instruments.composed():
         daq = daq if by_tester("multiply") else ProductsFromReads(bench, file.read.nplc / LINE)
         roles["daq"] = roles["smu"]
-    programmer: Any = TesterProgrammer(tester) if by_tester("program") else NoProgrammer(bench)
+    programmer: Any = TesterProgrammer(tester) if by_tester("program") else None
     return Operators(smu, gate, pulser, daq, board, programmer, switch, roles)
 
 

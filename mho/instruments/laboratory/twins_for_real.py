@@ -7,7 +7,6 @@ import logging
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
 from mho.instruments.bench_file.entries import DaqEntry, LinesEntry
-from mho.instruments.laboratory.untwinned import missing_twins, without_twins
 from mho.instruments.simulated.nidaqmx.converters import PRODUCTS, Bus, channel_names
 from mho.instruments.simulated.physics.cells.presets import CellPreset, Cells, cell_preset
 
@@ -32,6 +31,9 @@ def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
         return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
     cells = _cells(preset)
     simulation = Simulation(preset=preset) if isinstance(preset, str) else Simulation()
+    # Imported for real instruments only: a chip without any enters no further module.
+    from mho.instruments.laboratory.untwinned import missing_twins, without_twins
+
     for sentence in missing_twins(bench.instruments).values():
         log.warning("%s; the rest is rehearsed", sentence)
     instruments = without_twins(bench.instruments)

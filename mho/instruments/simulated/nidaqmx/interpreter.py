@@ -45,7 +45,7 @@ from mho.instruments.simulated.nidaqmx.rack import (
     write_refusal,
 )
 from mho.instruments.simulated.nidaqmx.streams import SampleStreams
-from mho.instruments.simulated.nidaqmx.task_events import DONE
+from mho.instruments.simulated.nidaqmx.task_events import DONE, SAMPLE_SIGNALS
 from mho.instruments.simulated.nidaqmx.tasks import Channel, Kind, SimulatedTask, TaskTiming
 from mho.instruments.simulated.nidaqmx.waveforms import WaveformCalls
 
@@ -500,16 +500,14 @@ class SimulatedInterpreter(StruckStreams, WaveformCalls, BaseInterpreter):  # ty
         self, task: int, signal_id: int, options: int, callback_function: Callable[..., Any],
         callback_data: object,
     ) -> BaseEventHandler:  # fmt: skip
-        """Call back for every sample of a task: of the signals, only the sample clock is there."""
+        """Call back for every sample of a task, at its clock or its completion; there are no other signals."""
         sim_task = self._task(task)
         signal = Signal(signal_id)
-        if signal is not Signal.SAMPLE_CLOCK:
+        if signal not in SAMPLE_SIGNALS:
             raise refusal(
-                Code.INVALID_ATTRIBUTE_VALUE,
-                sim_task.name,
-                Requested_Value=signal.name,
-                You_Can_Select="SAMPLE_CLOCK",
-            )
+                Code.INVALID_ATTRIBUTE_VALUE, sim_task.name, Requested_Value=signal.name,
+                You_Can_Select=", ".join(each.name for each in SAMPLE_SIGNALS),
+            )  # fmt: skip
         return sim_task.events.register(sim_task, signal, 1, callback_function, callback_data)
 
     def unregister_done_event(self, task: int) -> None:

@@ -58,6 +58,14 @@ TEXT: dict[int, str] = {
     "within the specified timeout.",
     Code.WRITE_NO_OUTPUT_CHANS_IN_TASK: "Write failed, because there are no output channels in this task to "
     "which data can be written.",
+    Code.WRITE_NUM_CHANS_MISMATCH: "Write cannot be performed, because the number of channels in the data does not "
+    "match the number of channels in the task.\n"
+    "When writing, supply data for all channels in the task. Alternatively, modify the task to contain the same number "
+    "of channels as the data written.",
+    Code.NUM_LINES_MISMATCH_IN_READ_OR_WRITE: "Specified read or write operation failed, because the number of lines in "
+    "the data for a channel does not match the number of lines in the channel.\n"
+    "If you are using boolean data, make sure the array dimension for lines in the data matches the number of lines in "
+    "the channel.",
     Code.READ_NO_INPUT_CHANS_IN_TASK: "Read failed, because there are no channels in this task from which "
     "data can be read.",
     Code.OUTPUT_BUFFER_EMPTY: "Generation cannot be started, because the selected buffer is empty.",

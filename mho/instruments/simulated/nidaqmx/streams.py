@@ -9,6 +9,7 @@ time: converted before the outputs settle, it still samples the previous update,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class SampleClock:
             raise refusal(Code.OUTPUT_BUFFER_EMPTY, task.name)
         task.reserve()
         task.events.restart()
-        task.running = True
+        task.running, task.started_by_read = True, False
         task.done = False
         task.acquired = np.zeros((0, task.width))
         task.acquired_total = task.read_position = 0
@@ -153,6 +154,11 @@ class SampleClock:
                 task.done = finite
         for task in playing:
             self._rack.lines.update(zip(task.lines, map(bool, task.waveform[-1]), strict=True))
+        if all(task.kind in ("di", "do", "co") for task in group):
+            ending = [task for task in group if task.timing.mode is AcquisitionType.FINITE]
+            self._rack.clock.advance(
+                max((task.timing.samples * task.timing.period for task in ending), default=0.0)
+            )
 
     def line_samples(
         self, task: SimulatedTask, samples: int, playing: Sequence[SimulatedTask] = ()
@@ -322,7 +328,7 @@ class SampleStreams:
     def _report(self) -> None:
         """Call back for what has happened to tasks; as there is no other thread, the call that made it happen waits."""
         for sim_task in tuple(self._tasks.values()):
-            sim_task.events.report(sim_task, self._clock.passed)
+            sim_task.events.report(sim_task, partial(self._clock.passed, sim_task))
 
     def _digital(self, task: int, *kinds: Kind) -> SimulatedTask:
         sim_task = self._task(task)
@@ -349,12 +355,7 @@ class SampleStreams:
         samples = num_samps_per_chan if num_samps_per_chan >= 0 else self.readable(sim_task)
         if read_array.size < samples * len(sim_task.channels):
             raise read_refusal(Code.READ_BUFFER_TOO_SMALL, sim_task.name)
-        started = not sim_task.running
-        if started:
-            self._clock.start(sim_task)
-        data = self._clock.read(sim_task, samples, timeout)
-        if started and not sim_task.buffered:
-            self._clock.stop(sim_task)
+        data = self._read_on(sim_task, samples, timeout)
         # A view of the caller's memory in NI's order, so that the copy below is the only one.
         flat = read_array.reshape(-1)[: data.size]
         if fill_mode == 0:
@@ -363,6 +364,16 @@ class SampleStreams:
             flat.reshape(samples, len(sim_task.channels))[:] = data
         self._report()
         return read_array, samples
+
+    def _read_on(self, task: SimulatedTask, samples: int, timeout: float) -> NDArray[Any]:
+        """Read samples; a task that does not run is started, and stopped again when there is no more to come."""
+        if not task.running:
+            self._clock.start(task)
+            task.started_by_read = True
+        data = self._clock.read(task, samples, timeout)
+        if task.started_by_read and (not task.buffered or (task.done and not len(task.acquired))):
+            self._clock.stop(task)
+        return data
 
     def read_analog_scalar_f64(self, task: int, timeout: float) -> float:
         """Return one sample of a task with one input, V."""
@@ -536,9 +547,7 @@ class SampleStreams:
         if task.kind == "do" or not task.buffered:
             states = self._clock.line_samples(task, samples)
         else:
-            if not task.running:
-                self._clock.start(task)
-            states = self._clock.read(task, samples, timeout) != 0.0
+            states = self._read_on(task, samples, timeout) != 0.0
             self._report()
         ends = np.cumsum([len(channel.lines) for channel in task.channels])
         return np.split(states, ends[:-1], axis=1)

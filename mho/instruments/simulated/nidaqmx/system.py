@@ -9,7 +9,7 @@ context.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -29,6 +29,8 @@ from mho.instruments.simulated.ports import ConverterPort
 # thread and every nested block its own. A thread that is started within a block begins with the block's.
 _selected: ContextVar[SimulatedInterpreter | None] = ContextVar("simulated DAQmx interpreter", default=None)
 _wrapping = threading.Lock()
+_blocks = [0]  # how many selections last now: only then a thread that starts takes its starter's along
+_plain_start = threading.Thread.start
 
 
 def _wrap_selection() -> None:
@@ -47,26 +49,34 @@ def _wrap_selection() -> None:
 
         select.asks_simulation = True  # type: ignore[attr-defined]
         nidaqmx.utils._select_interpreter = select
-        threading.Thread.start = _handing_on(threading.Thread.start)  # type: ignore[method-assign]
 
 
-def _handing_on(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
-    """Return a ``Thread.start`` that hands the selection of the thread that starts another on to that one."""
+@contextmanager
+def _handing_on() -> Iterator[None]:
+    """While it lasts, a thread that starts another hands its selection on to that one."""
+    with _wrapping:
+        _blocks[0] += 1
+        threading.Thread.start = _start_selected  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        with _wrapping:
+            _blocks[0] -= 1
+            if not _blocks[0]:
+                threading.Thread.start = _plain_start  # type: ignore[method-assign]
 
-    @wraps(start)
-    def start_selected(thread: threading.Thread) -> None:
-        simulated = _selected.get()
-        if simulated is not None:
-            run = thread.run
 
-            def run_selected() -> None:
-                _selected.set(simulated)
-                run()
+def _start_selected(thread: threading.Thread) -> None:
+    simulated = _selected.get()
+    if simulated is not None:
+        run = thread.run
 
-            thread.run = run_selected  # type: ignore[method-assign]
-        start(thread)
+        def run_selected() -> None:
+            _selected.set(simulated)
+            run()
 
-    return start_selected
+        thread.run = run_selected  # type: ignore[method-assign]
+    _plain_start(thread)
 
 
 class DaqSystem:
@@ -100,7 +110,8 @@ class DaqSystem:
         _wrap_selection()
         token = _selected.set(self._interpreter)
         try:
-            yield
+            with _handing_on():
+                yield
         finally:
             _selected.reset(token)
 

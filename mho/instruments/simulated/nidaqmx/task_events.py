@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from nidaqmx._base_interpreter import BaseEventHandler
 from nidaqmx.constants import EveryNSamplesEventType, Signal
@@ -16,18 +16,16 @@ from nidaqmx.error_codes import DAQmxErrors as Code
 
 from mho.instruments.simulated.nidaqmx.rack import refusal
 
-if TYPE_CHECKING:
-    from mho.instruments.simulated.nidaqmx.tasks import SimulatedTask
-
 logger = logging.getLogger(__name__)
 DONE = "done"
 ACQUIRED, TRANSFERRED = (
     EveryNSamplesEventType.ACQUIRED_INTO_BUFFER,
     EveryNSamplesEventType.TRANSFERRED_FROM_BUFFER,
 )
-EventKind = EveryNSamplesEventType | Signal | str
-_TAKEN = {
-    DONE: Code.DONE_EVENT_ALREADY_REGISTERED, Signal.SAMPLE_CLOCK: Code.SIGNAL_EVENT_ALREADY_REGISTERED,
+SAMPLE_SIGNALS = (Signal.SAMPLE_CLOCK, Signal.SAMPLE_COMPLETE)
+EventKind: TypeAlias = EveryNSamplesEventType | Signal | str
+_TAKEN: dict[EventKind, Code] = {
+    DONE: Code.DONE_EVENT_ALREADY_REGISTERED, **dict.fromkeys(SAMPLE_SIGNALS, Code.SIGNAL_EVENT_ALREADY_REGISTERED),
     ACQUIRED: Code.EVERY_N_SAMPS_ACQ_INTO_BUFFER_EVENT_ALREADY_REGISTERED,
     TRANSFERRED: Code.EVERY_N_SAMPS_TRANSFERRED_FROM_BUFFER_EVENT_ALREADY_REGISTERED,
 }  # fmt: skip
@@ -35,6 +33,19 @@ _MISPLACED = {
     ACQUIRED: Code.EVERY_N_SAMPLES_ACQ_INTO_BUFFER_EVENT_NOT_SUPPORTED_BY_DEVICE,
     TRANSFERRED: Code.EVERY_N_SAMPS_TRANSFERRED_FROM_BUFFER_EVENT_NOT_SUPPORTED_BY_DEVICE,
 }  # fmt: skip
+
+
+class EventSource(Protocol):
+    """A task, as its events see it."""
+
+    handle: int
+    name: str
+    kind: Any
+    running: bool
+    done: bool
+
+    def refuse_while_running(self) -> None:
+        """Raise the DAQmx error when it runs."""
 
 
 class Registration(NamedTuple):
@@ -45,7 +56,7 @@ class Registration(NamedTuple):
     data: object
 
 
-class _Handler(BaseEventHandler):
+class _Handler(BaseEventHandler):  # type: ignore[misc]
     """What nidaqmx keeps of a registration; there is nothing to release."""
 
     def close(self) -> None:
@@ -66,7 +77,7 @@ class TaskEvents:
         return min((each.interval for each in self._registered.values() if each.interval), default=0)
 
     def register(
-        self, task: SimulatedTask, kind: EventKind, interval: int, call: Callable[..., Any], data: object
+        self, task: EventSource, kind: EventKind, interval: int, call: Callable[..., Any], data: object
     ) -> BaseEventHandler:
         """Register a callback; raises the DAQmx error for one that is there, or that the task cannot have."""
         task.refuse_while_running()
@@ -87,7 +98,7 @@ class TaskEvents:
         """Begin anew: the task has started."""
         self._reported.clear()
 
-    def report(self, task: SimulatedTask, passed: Callable[[SimulatedTask], int]) -> None:
+    def report(self, task: EventSource, passed: Callable[[], int]) -> None:
         """Call back for what `passed` (samples) since the last report; a callback that is running is not called again."""
         if not self._registered or self._reporting or not task.running:
             return
@@ -101,13 +112,11 @@ class TaskEvents:
         finally:
             self._reporting = False
 
-    def _due(
-        self, task: SimulatedTask, kind: EventKind, interval: int, passed: Callable[[SimulatedTask], int]
-    ) -> bool:
-        happened = passed(task) // interval if interval else int(task.done)
+    def _due(self, task: EventSource, kind: EventKind, interval: int, passed: Callable[[], int]) -> bool:
+        happened = passed() // interval if interval else int(task.done)
         return self._reported.get(kind, 0) < happened
 
-    def _call(self, task: SimulatedTask, kind: EventKind) -> None:
+    def _call(self, task: EventSource, kind: EventKind) -> None:
         registration = self._registered[kind]
         what: tuple[int, ...] = (0,)  # status
         if isinstance(kind, EveryNSamplesEventType):

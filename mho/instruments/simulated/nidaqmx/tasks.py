@@ -84,7 +84,7 @@ class SimulatedTask:
         self.kind: Kind | None = None
         self.channels: list[Channel] = []
         self.timing = TaskTiming()
-        self.running = False
+        self.running = self.started_by_read = False
         self.committed = False
         self.done = False
         self.started_at = 0.0

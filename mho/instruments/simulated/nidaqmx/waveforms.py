@@ -6,20 +6,21 @@ says it; time is the virtual clock's, counted from when the rack was made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hightime import timedelta
+from nidaqmx._waveform_utils import get_num_samps_per_chan
 from nidaqmx.constants import WaveformAttributeMode
 from nidaqmx.error_codes import DAQmxErrors as Code
 from nitypes.waveform import AnalogWaveform, DigitalWaveform, SampleIntervalMode, Timing
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.nidaqmx.converters import CODES
-from mho.instruments.simulated.nidaqmx.rack import read_refusal
+from mho.instruments.simulated.nidaqmx.rack import read_refusal, write_refusal
 from mho.instruments.simulated.nidaqmx.streams import require
-from mho.instruments.simulated.nidaqmx.tasks import SimulatedTask
+from mho.instruments.simulated.nidaqmx.tasks import Channel, SimulatedTask
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.nidaqmx.streams import SampleStreams as _Streams
@@ -73,8 +74,19 @@ class WaveformCalls(_Streams):
         self, task_handle: int, waveforms: Sequence[AnalogWaveform[Any]], auto_start: bool, timeout: float
     ) -> int:
         """Write a waveform to each output."""
+        get_num_samps_per_chan(waveforms)
+        self._matched(self._task(task_handle), waveforms)
         data = np.array([waveform.scaled_data for waveform in waveforms], dtype=np.float64)
         return self.write_analog_f64(task_handle, data.shape[1], auto_start, timeout, 0, data)
+
+    def _matched(self, task: SimulatedTask, waveforms: Sequence[Any]) -> Iterable[tuple[Any, Channel]]:
+        """Return waveforms with their channels; raises the DAQmx error where there is not one for each."""
+        if len(waveforms) != len(task.channels):
+            raise write_refusal(
+                Code.WRITE_NUM_CHANS_MISMATCH, task.name, Number_of_Channels_in_Task=len(task.channels),
+                Number_of_Channels_in_Data=len(waveforms),
+            )  # fmt: skip
+        return zip(waveforms, task.channels, strict=True)
 
     def _timing(self, task: SimulatedTask, start: int) -> Any:
         """Return the time of sample number `start` of a run, and the sample interval; none for a task on demand."""
@@ -263,11 +275,15 @@ class WaveformCalls(_Streams):
         self, task_handle: int, waveform: Sequence[DigitalWaveform[Any]], auto_start: bool, timeout: float
     ) -> int:
         """Write a waveform to each digital channel."""
+        get_num_samps_per_chan(waveform)
         task = self._digital(task_handle, "do")
-        bits = [
-            np.asarray(each.data)[
-                :, [channel.signals.index(line) for line in channel.lines[: each.signal_count]]
-            ]
-            for each, channel in zip(waveform, task.channels, strict=True)
-        ]
+        bits = []
+        for each, channel in self._matched(task, waveform):
+            if each.signal_count != len(channel.lines):
+                raise write_refusal(
+                    Code.NUM_LINES_MISMATCH_IN_READ_OR_WRITE, task.name, Channel_Name=channel.name,
+                    Number_of_Lines_Per_Channel_in_Task=len(channel.lines),
+                    Number_of_Lines_Per_Channel_in_Data=each.signal_count,
+                )  # fmt: skip
+            bits.append(np.asarray(each.data)[:, [channel.signals.index(line) for line in channel.lines]])
         return self._write_bits(task, bits, auto_start)
