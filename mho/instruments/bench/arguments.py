@@ -222,10 +222,10 @@ def _shown(value: object) -> str:
 def check_reading(limits: Limits, file: BenchFile) -> None:
     """Raise `LimitError` when the read settings of a bench file are beyond its own limits."""
     read = file.read
+    sink = [] if file.instruments.sink is None else [("source line", 0.0, read.current_limit)]
     for line, volts, amperes in (
-        ("bit line", read.voltage, read.current_limit),
-        ("word line", read.gate, file.gate_current),
-    ):
+        ("bit line", read.voltage, file.row_current), ("word line", read.gate, file.gate_current), *sink,
+    ):  # fmt: skip
         limits.check_level(line, volts)
         limits.check_current(line, amperes)
 

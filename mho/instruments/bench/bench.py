@@ -31,6 +31,7 @@ from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated, operators
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
+from mho.instruments.bench.stand_ins import MeterPulses, NoProgrammer
 from mho.instruments.bench.vectors import CellwiseProducts, Index, OnVectors, Vectors, inverse_zero, unheard
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
@@ -102,7 +103,7 @@ class Bench(GuardedBench):
         self.forming = FormingRecord(source.chip_text, known, insisted)
         board = source.bench.instruments.board
         watchdog = Watchdog(instruments.board, None if board is None else board.watchdog, every, now)
-        super().__init__(instruments, watchdog, release, now)
+        super().__init__(instruments, watchdog, release, now, source.bench.instruments.title)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
         cells = read_chip_text(source.chip_text).cells
@@ -115,10 +116,17 @@ class Bench(GuardedBench):
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         tools = self._tools = operators(instruments, source.bench, self._let_pass)
+        if laboratory is not None and isinstance(tools.pulser, MeterPulses):
+            tools.pulser.applied = laboratory.monitor.count_meter_pulses
         self._checks = CellChecks(self._limits, tools, source.bench)
         self.programs = instruments.tester is not None and source.bench.instruments.by_tester("program")
         lines = CellLines if source.bench.instruments.cell_wiring is None else MatrixLines
         self._cells = lines(tools, self._crosspoints, self._limits, self._states)
+        self._hold_contacts: Callable[[], None] = lambda: None
+        if instruments.contacts:
+            from mho.instruments.bench.contacts import HeldContacts  # only benches with some
+
+            self._hold_contacts = HeldContacts(instruments, source.bench, self._limits, self._states).hold
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
         self._vectors: Vectors | CellwiseProducts = Vectors(
             tools.daq, tools.board, self._limits, lambda mode: bool(bench._enter(mode)),
@@ -219,6 +227,7 @@ class Bench(GuardedBench):
         self.check_read()
         self._watchdog.arm()
         protect(self.instruments, self.file, self.limits)
+        self._hold_contacts()
         channels = sorted({drive.channel for drive in self._drives.values()})
         self._cells.prepare(self.file.read, gate_settings(self.file), channels)
         self._mode = "PROGRAM"
@@ -440,7 +449,7 @@ class Bench(GuardedBench):
         target = given.finite(target, "target conductance", "S", least=0.0)
         tolerance = given.finite(tolerance, "tolerance of a target conductance", "S", least=0.0)
         self.check_program()
-        chip, before = self._tools.programmer, 0
+        chip, before = self._programmer, 0
         if chip.forms and not self.forming.is_formed(cell):
             self.measure(cell)
             if not self.forming.is_formed(cell):
@@ -455,7 +464,7 @@ class Bench(GuardedBench):
         self, cell: Cell, attribute: str, act: Callable[..., ProgrammedCell], *aims: float
     ) -> ProgrammedCell:
         """Let the chip pulse a cell, with verify reads of its own after each pulse."""
-        pulses = self._tools.programmer.largest(attribute)
+        pulses = self._programmer.largest(attribute)
         for pulse in pulses:
             self.forming.permit_one(cell, given.LINES[pulse.kind], pulse.voltage)
         self.checkpoint()
@@ -468,12 +477,16 @@ class Bench(GuardedBench):
         self.forming.saw_one(cell, answer.conductance)
         return answer
 
+    @property
+    def _programmer(self) -> Any:
+        return self._tools.programmer or NoProgrammer(self.file.name)
+
     def check_program(self) -> None:
         """Raise `LimitError` where a chip that programs itself applies pulses that are not allowed; nothing is sent.
 
         `BenchError` where nothing on the bench serves `program`.
         """
-        chip = self._tools.programmer
+        chip = self._programmer
         for attribute in ("program_pulses", *(["forming_pulses"] if chip.forms else [])):
             for pulse in map(given.pulse, chip.largest(attribute)):
                 line = given.LINES[pulse.kind]
@@ -661,6 +674,8 @@ class Bench(GuardedBench):
             return False
         if not self._mode:
             self._make_lines_safe()  # what drives the lines is not known, and switches will move
+            if mode != "SAFE":
+                self._hold_contacts()
         elif self._mode == "PROGRAM":
             self._cells.idle()
         self._mode = ""

@@ -286,7 +286,7 @@ def test_a_tester_may_answer_the_current_alone(monkeypatch):
         ("two-channels", [('"bit line", "word line"]', '"bit line", "word line", "source line"]')],
          "keithley2636b has no channel 3; it has 2"),
         ("two-channels", [('"bit line", "word line"]', '"bit line", "source line"]')],
-         "its output is wired to the source line, where nothing of it is used"),
+         "`serves` names `gate`, which this instrument does not do as it is wired here"),
         ("two-channels", [('channels = ["bit line", "word line"] ', "# ")],
          "say which terminal it is wired to"),
         ("two-channels", [('driver = "keithley2636b"', 'driver = "keithley2637"'), ("serves", "# ")],
