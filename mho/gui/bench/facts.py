@@ -25,7 +25,6 @@ class DescribedInstrument:
     driver: str
     address: str
     terminals: str
-    title: str  # its name in the file, with the role where that is another
 
 
 def instruments_of(file: BenchFile) -> Iterator[DescribedInstrument]:
@@ -40,11 +39,7 @@ def instruments_of(file: BenchFile) -> Iterator[DescribedInstrument]:
             wired = f"{entry.lowest:g} to {entry.highest:g} K"
         driver = getattr(entry, "driver", "")
         yield DescribedInstrument(
-            role,
-            driver,
-            addresses.get(role, ""),
-            wired or ("vector" if role == "daq" else ""),
-            tools.title(role),
+            role, driver, addresses.get(role, ""), wired or ("vector" if role == "daq" else "")
         )
 
 
