@@ -101,6 +101,23 @@ def test_it_is_held_anew_once_the_bench_was_made_safe(tmp_path):
         assert bench.laboratory.held["body"] == VOLTS
 
 
+def test_vectors_find_it_held_on_a_bench_with_a_board(tmp_path):
+    maps, benches = ROOT / "mho/chip_maps/maps", ROOT / "mho/instruments/benches"
+    (tmp_path / "chip.toml").write_text(TERMINALS + (maps / "reference.toml").read_text("utf-8"), "utf-8")
+    text = (benches / "simulated.toml").read_text("utf-8")
+    assert 'chip = "reference"' in text
+    (tmp_path / "lab.toml").write_text(
+        text.replace('chip = "reference"', 'chip = "chip.toml"') + SUBSTRATE, "utf-8"
+    )
+    with opened(str(tmp_path / "lab.toml")) as bench:
+        for _ in range(2):
+            bench.connect_multiply("multiply", [0, 1], [0, 1])
+            bench.multiply(np.full((1, 2), 0.1))
+            assert bench.laboratory.held["body"] == VOLTS
+            bench.safe()
+            assert bench.laboratory.live() == ()
+
+
 def test_a_source_meter_does_it_too_at_a_second_output(tmp_path):
     more = SUBSTRATE.replace("yokogawags210", "keithley2450").replace(BODY, "USB0::0x05E6::0x2450::77::INSTR")
     with opened(written(tmp_path, more)) as bench:
