@@ -195,18 +195,8 @@ Terminal = Literal["bit line", "source line", "word line"]
 AnyTerminal = Annotated[str, Field(pattern="^[a-z][a-z0-9 -]*$")]  # a further one is named by the chip map
 LINES: tuple[str, ...] = get_args(Terminal)
 
-
-ROLES = (
-    "smu",
-    "sink",
-    "gate",
-    "pulser",
-    "daq",
-    "tester",
-    "board",
-    "switch",
-    "chuck",
-)  # what instruments fill
+# What instruments fill
+ROLES = ("smu", "sink", "gate", "pulser", "daq", "tester", "board", "switch", "chuck")
 
 
 class Reconnect(StrictModel):
@@ -795,6 +785,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                     f"`{wired[0]}` and `{wired[1]}` are both wired to the {line}: the one that reads has to be wired "
                     "to the bit line, and the gate to the word line"
                 )
+            if isinstance(self.root.get(line), BesideEntry):
+                raise ValueError(
+                    f"`{line}` is an instrument beside the bench, and the terminal of `{wired[0]}`: rename the instrument"
+                )
             for name in wired[:1] if line not in ("bit line", "word line") else ():
                 entry = self.root[name]
                 assert isinstance(entry, SourceEntry)
@@ -1150,18 +1144,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named: dict[str, str] = {}
-        for seat in (
-            "smu",
-            "sink",
-            "gate",
-            "pulser",
-            "daq",
-            "daq inputs",
-            "board",
-            "switch",
-            "chuck",
-            "tester",
-        ):
+        seats = ("smu", "sink", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester")
+        for seat in seats:
             entry = self._entry(seat.partition(" ")[0])
             named[seat] = (
                 entry.outputs if seat == "daq" and entry is not None else getattr(entry, "address", "")

@@ -33,6 +33,11 @@ current_limit = "1 mA"
 voltage = 1.0
 current = 1e-3
 """
+GAUGE = """
+[instruments.body]
+driver = "mho.instruments.drivers.yokogawags210:YokogawaGS210"
+serves = []
+"""
 VOLTS = pytest.approx(-0.5, abs=1e-3)
 CELL, SET = Cell("device", 0, 0), Pulse("set", 3.6, 1e-3, 1.6)
 
@@ -166,6 +171,7 @@ def test_check_and_safe_know_it(tmp_path):
         (SUBSTRATE + "\n[limits.well]\nvoltage = 1\n", "'body': nothing is wired to another terminal"),
         (SUBSTRATE + SUBSTRATE.partition("\n[limits")[0].replace("substrate", "other").replace("::7::", "::8::"),
          "`substrate` and `other` are both wired to the body"),
+        (SUBSTRATE + GAUGE, "`body` is an instrument beside the bench, and the terminal of `substrate`"),
         (SUBSTRATE.replace('"body"', '"smu"'), "wired to the smu, where nothing of it is used"),
         (SUBSTRATE.replace('"body"', '"word line"'), "`hold` is of a source at a further terminal"),
     ],
