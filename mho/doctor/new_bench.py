@@ -25,6 +25,7 @@ from mho.instruments.bench_file import (
     VOLTAGE_SOURCES,
     Model,
     load_bench_file,
+    offered_drivers,
 )
 
 EDGE = 10e-9  # s, of the pulser, 10 to 90 %
@@ -67,9 +68,11 @@ class Wired:
             )
         model = SERVING[what].get(match["driver"])
         if model is None:
+            offered = "".join(f", {name} of {package}" for name, package in offered_drivers().items())
+            also = f" Installed packages offer {offered[2:]}, by hand, too." if offered else ""
             raise InputError(
                 f"--{what} names {match['driver']!r}, and there is no such driver here; there are "
-                f"{', '.join(SERVING[what])}. {BY_HAND}"
+                f"{', '.join(SERVING[what])}. {BY_HAND}.{also}"
             )
         if what == "pulse" and match["channel"]:
             raise InputError(

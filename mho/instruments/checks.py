@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 from mho.errors import LimitError, MhoError
 from mho.instruments.bench.arguments import check_reading
 from mho.instruments.bench.cell_connection import gate_settings
-from mho.instruments.bench.instruments import make_safe
+from mho.instruments.bench.instruments import make_safe, read_back
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, CheckSettings, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
@@ -154,6 +154,14 @@ def _state(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | N
         return _ok(f"{instrument.temperature():.2f} K")
     if role != "board":
         return None
+    if not hasattr(instrument, "mode"):  # of a board of one's own
+        on = read_back(role, instrument)
+        if on is None:
+            advice = "give its driver `standing_mode()`: else it is not believed when it says that it is safe"
+            return _note("cannot be asked", advice)
+        if on:
+            return _wrong("not SAFE", "left by somebody: `mho bench safe` grounds it", live=True)
+        return _ok("SAFE", live=False)
     if instrument.mode != "SAFE":
         return _wrong(f"mode {instrument.mode}, path {instrument.path}",
             "left by somebody: `mho bench safe` grounds it", live=True,
@@ -179,7 +187,9 @@ def _terminals(bench: BenchFile, role: str) -> list[str]:
 def _output_range(role: str, instrument: Any) -> float | None:
     """Return the smaller magnitude of a DAQ's output range limits, V."""
     bounds = (
-        re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings()["output_range"]) if role == "daq" else None
+        re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings().get("output_range", ""))
+        if role == "daq"
+        else None
     )
     return None if bounds is None else min(-float(bounds[1]), float(bounds[2]))
 
@@ -283,6 +293,7 @@ class CheckFinding:
     advice: str = ""  # what to do about it
     # Whether an output, or the board, is on. None where that could not be read, and for all other checks.
     live: bool | None = None
+    title: str = ""  # of the subject, where the file calls it otherwise than its role
 
 
 @dataclass(frozen=True)
@@ -318,7 +329,9 @@ def check_bench(
             laboratory.chip.cells[array].fix((row, column), 1.0 / check.resistor)
         checker = _Checker(source, stack, force)
         checker.check(openers)
-    return BenchReport(source.bench.name, tuple(checker.findings))
+    titles = {role: source.bench.instruments.title(role) for role in openers}
+    findings = (replace(one, title=titles.get(one.subject, "")) for one in checker.findings)
+    return BenchReport(source.bench.name, tuple(findings))
 
 
 class _Checker:
@@ -391,7 +404,7 @@ class _Checker:
         ]
         outputs = {role: live.get((role, "output")) for role in there}
         reasons = [
-            f"the output of {role} is {'on' if on else 'not known to be off'}"
+            f"the output of {self._bench.instruments.title(role)} is {'on' if on else 'not known to be off'}"
             for role, on in outputs.items()
             if on is not False
         ]
@@ -439,7 +452,8 @@ class _Checker:
             roles += [role for role in ("sink", "board", "gate", "switch") if there.entry(role) is not None]
         missing = [role for role in roles if role not in self._opened]
         if missing:
-            return _wrong(f"not tried without {', '.join(missing)}", "mend the connection first")
+            named = ", ".join(map(self._bench.instruments.title, missing))
+            return _wrong(f"not tried without {named}", "mend the connection first")
         used = {role: self._opened[role] for role in roles}
         with self._safe_afterwards(used):
             readings = read_contact(

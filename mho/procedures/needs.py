@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,11 +35,11 @@ def check_entry(entry: ProcedureEntry, bench: BenchFile) -> None:
 
 
 def _check(
-    offer: BenchFile, needs: Iterable[Operation], may_need: Mapping[Operation, str], what: str
+    offer: BenchFile, needs: Sequence[Operation], may_need: Mapping[Operation, str], what: str
 ) -> None:
     lacking = missing_operations(offer, needs)
     try:
-        check_operations(offer, lacking, what)
+        check_operations(offer, needs, what)
     except BenchError as error:
         reasons = "".join(f"; {what} asks for `{one}` {may_need[one]}" for one in lacking if one in may_need)
         raise BenchError(f"{error}{reasons}") from None

@@ -31,11 +31,12 @@ from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated, operators
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
+from mho.instruments.bench.stand_ins import MeterPulses, NoProgrammer
 from mho.instruments.bench.vectors import CellwiseProducts, Index, OnVectors, Vectors, inverse_zero, unheard
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import Limits
-from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
+from mho.instruments.roles import Cell, Mode, Path, ProgrammedCell, Pulse, Reading
 
 if TYPE_CHECKING:  # for type checking only: a bench of real instruments does not load the twins
     from mho.instruments.laboratory.laboratory import Laboratory
@@ -74,6 +75,8 @@ class Bench(GuardedBench):
         Told of every exchange of `multiply` and `invert`: mode, voltages, answers. By default it does nothing.
     damage : PulseDamage
         The cells that its pulses and levels have destroyed.
+    programs : bool
+        Whether the chip programs cells by itself: `program` then, in place of write-verify.
 
     Examples
     --------
@@ -100,7 +103,7 @@ class Bench(GuardedBench):
         self.forming = FormingRecord(source.chip_text, known, insisted)
         board = source.bench.instruments.board
         watchdog = Watchdog(instruments.board, None if board is None else board.watchdog, every, now)
-        super().__init__(instruments, watchdog, release, now)
+        super().__init__(instruments, watchdog, release, now, source.bench.instruments.title)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
         cells = read_chip_text(source.chip_text).cells
@@ -113,7 +116,10 @@ class Bench(GuardedBench):
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         tools = self._tools = operators(instruments, source.bench, self._let_pass)
+        if laboratory is not None and isinstance(tools.pulser, MeterPulses):
+            tools.pulser.applied = laboratory.monitor.count_meter_pulses
         self._checks = CellChecks(self._limits, tools, source.bench)
+        self.programs = instruments.tester is not None and source.bench.instruments.by_tester("program")
         lines = CellLines if source.bench.instruments.cell_wiring is None else MatrixLines
         self._cells = lines(tools, self._crosspoints, self._limits, self._states)
         self._hold_contacts: Callable[[], None] = lambda: None
@@ -416,6 +422,78 @@ class Bench(GuardedBench):
     def _aim(self, cell: Cell, pulse: Pulse, drive: Drive) -> None:
         self._program(cell, drive.path, pulse.gate)
         self._tools.pulser.shape(drive.channel, voltage=drive.sign * pulse.voltage, width=pulse.width)
+
+    def program(self, cell: Cell, target: float, tolerance: float) -> ProgrammedCell:
+        """Have a chip with write-verify of its own bring a cell to a conductance; return what it read at the end.
+
+        A cell that is not known as formed is read first, and formed where it does not conduct and the chip forms cells by
+        itself. One that cannot be formed, or does not reach its window, is no error: `reached` says it.
+
+        Parameters
+        ----------
+        cell : Cell
+        target, tolerance : float
+            Conductance and half width of its window, S.
+
+        Raises
+        ------
+        InputError, LimitError
+            When there is no such cell, the chip has no level there, or it applies pulses that the limits, or a formed cell,
+            do not allow; nothing is sent.
+        InstrumentError
+            When the chip does not answer, or answers nonsense.
+        BenchError
+            When nothing on the bench serves `program`, or the chip does not say what it applies.
+        """
+        cell = given.cell(cell, self._arrays)
+        target = given.finite(target, "target conductance", "S", least=0.0)
+        tolerance = given.finite(tolerance, "tolerance of a target conductance", "S", least=0.0)
+        self.check_program()
+        chip, before = self._programmer, 0
+        if chip.forms and not self.forming.is_formed(cell):
+            self.measure(cell)
+            if not self.forming.is_formed(cell):
+                formed = self._by_itself(cell, "forming_pulses", chip.form)
+                if not formed.reached:
+                    return formed
+                before = formed.pulses
+        answer = self._by_itself(cell, "program_pulses", chip.program, target, tolerance)
+        return answer._replace(pulses=before + answer.pulses)
+
+    def _by_itself(
+        self, cell: Cell, attribute: str, act: Callable[..., ProgrammedCell], *aims: float
+    ) -> ProgrammedCell:
+        """Let the chip pulse a cell, with verify reads of its own after each pulse."""
+        pulses = self._programmer.largest(attribute)
+        for pulse in pulses:
+            self.forming.permit_one(cell, given.LINES[pulse.kind], pulse.voltage)
+        self.checkpoint()
+
+        self.damage.acts += 1
+        for pulse in pulses:
+            self.damage.note_voltage(cell, given.LINES[pulse.kind], pulse.voltage)
+        once_more(self._program, cell, "READ", 0.0)
+        answer: ProgrammedCell = self._act("tester", REST, act, *aims)
+        self.forming.saw_one(cell, answer.conductance)
+        return answer
+
+    @property
+    def _programmer(self) -> Any:
+        return self._tools.programmer or NoProgrammer(self.file.name)
+
+    def check_program(self) -> None:
+        """Raise `LimitError` where a chip that programs itself applies pulses that are not allowed; nothing is sent.
+
+        `BenchError` where nothing on the bench serves `program`.
+        """
+        chip = self._programmer
+        for attribute in ("program_pulses", *(["forming_pulses"] if chip.forms else [])):
+            for pulse in map(given.pulse, chip.largest(attribute)):
+                line = given.LINES[pulse.kind]
+                self._limits.check_pulse(line, pulse.voltage, pulse.width, chip.edge)
+                self._limits.check_level("word line", pulse.gate)
+                if attribute == "program_pulses":
+                    self.forming.check(line, pulse.voltage)
 
     def waveform(
         self, cell: Cell, kind: Literal["set", "reset"], volts: Sequence[float] | Floats, *, interval: float,

@@ -37,13 +37,14 @@ class GuardedBench:
     `watchdog`: the board's; stopped when the bench is safe or closed.
     `release`: releases the lock, after the connections are closed.
     `now`: seconds on the bench's clock.
+    `title`: returns a role in the words that a reader knows it by.
     """
 
     def __init__(
         self, instruments: BenchInstruments, watchdog: Watchdog, release: Callable[[], None],
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.monotonic, title: Callable[[str], str] = str,
     ) -> None:  # fmt: skip
-        self.instruments, self.now = instruments, now
+        self.instruments, self.now, self._title = instruments, now, title
         # Whether the connections were released; what holds on to a bench after that must not use it
         self.closed = False
         self._states = OutputStates(now)
@@ -97,8 +98,9 @@ class GuardedBench:
         """
         if self.closed:
             if live := self.live():
+                titles = ", ".join(map(self._title, live))
                 raise UnsafeError(
-                    f"NOT CONFIRMED SAFE: the bench was closed before {', '.join(live)} had been confirmed off, and "
+                    f"NOT CONFIRMED SAFE: the bench was closed before {titles} had been confirmed off, and "
                     "nothing can be read back any more; open it again",
                     live=live,
                 )
@@ -120,7 +122,7 @@ class GuardedBench:
             else:
                 self._watchdog.disarm()
         if failed:
-            raise not_confirmed(failed)
+            raise not_confirmed(failed, title=self._title)
 
     def _note_safe(self, roles: Set[str]) -> None:
         """Record the roles that have just been confirmed safe."""
@@ -172,7 +174,7 @@ class GuardedBench:
             try:
                 instrument.close()
             except Exception:
-                log.exception("%s did not close", name)
+                log.exception("%s did not close", self._title(name))
         self._release()
 
     def identities(self) -> dict[str, dict[str, str]]:
@@ -183,7 +185,8 @@ class GuardedBench:
         found = {}
         for name, instrument in self.instruments.by_name().items():
             try:
-                found[name] = {"identity": instrument.identify(), **instrument.settings()}
+                called = {} if (title := self._title(name)) == name else {"name": title}
+                found[name] = {"identity": instrument.identify(), **called, **instrument.settings()}
             except Exception as error:  # a driver of the user's own may raise anything
                 if name not in self.instruments.beside:
                     raise

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from mho.errors import MhoError
 from mho.instruments.bench.stand_ins import MeterPulses
 from mho.instruments.bench_file.bench_file import BenchFile
-from mho.instruments.roles import Reading, SourceMeter
+from mho.instruments.roles import Reading, SourceMeter, SweepingMeter
 
 
 @contextmanager
@@ -99,7 +99,7 @@ class HalvedPulses(MeterPulses):
     `aperture`: as for `MeterPulses`.
     """
 
-    def __init__(self, row: SourceMeter, column: SourceMeter, aperture: float) -> None:
+    def __init__(self, row: SourceMeter, column: SweepingMeter, aperture: float) -> None:
         super().__init__(column, aperture)
         self._row, self._column = row, column
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mho.array_types import Floats
@@ -19,7 +19,14 @@ from mho.instruments.bench.stand_ins import (
     OneDevice,
     ProductsFromReads,
 )
-from mho.instruments.bench.testers import TesterBoard, TesterGate, TesterMeter, TesterPulser, TesterVectors
+from mho.instruments.bench.testers import (
+    TesterBoard,
+    TesterGate,
+    TesterMeter,
+    TesterProgrammer,
+    TesterPulser,
+    TesterVectors,
+)
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.roles import (
     ArrayBoard,
@@ -111,6 +118,7 @@ class Operators(NamedTuple):
     pulser: Any  # a PulseGenerator
     daq: Any  # a Daq
     board: Any  # an ArrayBoard
+    programmer: Any  # a TesterProgrammer; None where the chip does not program itself
     switch: SwitchMatrix | None  # between the sources and the board; None where it is what selects
     roles: Mapping[str, str]  # whose output acts as `smu`, `pulser` and `daq`
 
@@ -122,6 +130,8 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     """
     tester, by_tester, bench = instruments.tester, file.instruments.by_tester, file.name
     roles = {role: role for role in ("smu", "pulser", "daq")}
+    if any(":" in entry.driver for entry in file.instruments.by_role().values()):
+        instruments = _guarded(instruments, file, wait)
     smu: Any = instruments.smu or NoMeter(bench)
     if by_tester("read") or by_tester("sweep"):
         smu, roles["smu"] = TesterMeter(tester, wait), "tester"
@@ -136,7 +146,9 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     if by_tester("pulse"):
         pulser, roles["pulser"] = TesterPulser(tester), "tester"
     elif file.instruments.pulses_by_meter:
-        row, column, aperture = instruments.smu or smu, instruments.sink, file.read.nplc / LINE
+        row: Any = instruments.smu or smu
+        column: Any = instruments.sink
+        aperture = file.read.nplc / LINE
         pulser, roles["pulser"] = MeterPulses(row, aperture), "smu"
         if halves and column is not None:
             pulser = HalvedPulses(row, column, aperture)
@@ -150,7 +162,27 @@ def operators(instruments: BenchInstruments, file: BenchFile, wait: Callable[[fl
     if "multiply" in file.instruments.composed():
         daq = daq if by_tester("multiply") else ProductsFromReads(bench, file.read.nplc / LINE)
         roles["daq"] = roles["smu"]
-    return Operators(smu, gate, pulser, daq, board, switch, roles)
+    programmer: Any = TesterProgrammer(tester) if by_tester("program") else None
+    return Operators(smu, gate, pulser, daq, board, programmer, switch, roles)
+
+
+def _guarded(
+    instruments: BenchInstruments, file: BenchFile, wait: Callable[[float], None]
+) -> BenchInstruments:
+    """Return the instruments with those by classes of a user's own behind checks of what they answer and raise."""
+    from mho.instruments.bench.own_instruments import OwnBoard, OwnDaq, OwnInstrument, OwnMeter
+
+    guards: dict[str, Callable[[Any], Any]] = {
+        "smu": lambda driver: OwnMeter(driver, wait), "gate": OwnInstrument, "pulser": OwnInstrument,
+        "daq": OwnDaq, "board": OwnBoard,
+    }  # fmt: skip
+    own = {role for role, entry in file.instruments.by_role().items() if ":" in entry.driver}
+    if file.instruments.board_converts and "board" in own:
+        own.add("daq")
+    opened = {role: getattr(instruments, role) for role in guards if role in own}
+    return replace(
+        instruments, **{role: guards[role](one) for role, one in opened.items() if one is not None}
+    )
 
 
 def make_safe(
@@ -189,7 +221,7 @@ def read_back(role: str, instrument: Any) -> bool | None:
 
     `InstrumentError` when it does not answer as its driver expects.
     """
-    if role == "board":
+    if role == "board" and hasattr(instrument, "standing_mode"):
         return bool(instrument.standing_mode() != "SAFE")
     if role == "switch":
         return bool(instrument.closed())
@@ -197,13 +229,15 @@ def read_back(role: str, instrument: Any) -> bool | None:
     return None if enabled is None else bool(enabled)
 
 
-def not_confirmed(failed: Mapping[str, Exception], left_on: Sequence[str] = ()) -> UnsafeError:
-    """Log what `make_safe` could not confirm, and return it as an error to raise."""
-    for name, error in failed.items():
-        log.critical("%s is not confirmed safe: %s", name, error)
+def not_confirmed(
+    failed: Mapping[str, Exception], left_on: Sequence[str] = (), title: Callable[[str], str] = str
+) -> UnsafeError:
+    """Log what `make_safe` could not confirm, and return it as an error to raise; `title` returns a role in words."""
+    for role, error in failed.items():
+        log.critical("%s is not confirmed safe: %s", title(role), error)
     return UnsafeError(
         "NOT CONFIRMED SAFE: "
-        + "; ".join(f"{name} ({error})" for name, error in failed.items())
+        + "; ".join(f"{title(role)} ({error})" for role, error in failed.items())
         + ". Switch these outputs off by hand before touching the chip",
         live=tuple(failed),
         left_on=left_on,

@@ -6,13 +6,14 @@ an instrument: nothing is sent, and there is nothing to make safe.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from mho.errors import BenchError, LimitError
 from mho.instruments.bench_file.chip_requirements import MOST_LINES
 from mho.instruments.bench_file.operations import OPERATIONS, SERVED_BY, Operation
 from mho.instruments.limits import SOURCE_EDGE
-from mho.instruments.roles import Cell, Mode, Path, SourceMeter
+from mho.instruments.roles import Cell, Mode, Path, SweepingMeter
 
 SHORTEST_PULSE = 200e-6  # s, of a source-measure unit: four of its steps
 MOST_PULSES = 1250  # in a list sweep of 2500 levels
@@ -53,6 +54,13 @@ class NoMeter(Absent):
 
     def hold(self, voltage: float) -> None:
         """Do nothing: the bench holds the bit line at 0 V only."""
+
+
+class NoProgrammer(Absent):
+    """No chip that programs itself."""
+
+    serves = "program"
+    forms = False
 
 
 class NoGate(Absent):
@@ -131,12 +139,15 @@ class MeterPulses:
 
     `meter`: the unit at the bit line.
     `aperture`: duration of a reading with the bench's settings, s, at most.
+
+    `applied`: told of pulses that were applied: width (s) and number; a rehearsal counts them.
     """
 
     edge = SOURCE_EDGE
 
-    def __init__(self, meter: SourceMeter, aperture: float) -> None:
+    def __init__(self, meter: SweepingMeter, aperture: float) -> None:
         self._meter, self._assumed = meter, aperture
+        self.applied: Callable[[float, int], object] = lambda width, count: None
         self._volts = self._width = 0.0
 
     def configure(self, channel: int) -> None:
@@ -164,9 +175,10 @@ class MeterPulses:
         own: Any = getattr(self._meter, "pulse", None)
         if own is not None:
             own([self._volts] * count, width=self._width, period=2.0 * self._width)
-            return
-        wait = self._width - self._aperture
-        self._meter.sweep([self._volts, 0.0] * count, wait if wait >= SHORTEST_DELAY else 0.0)
+        else:
+            wait = self._width - self._aperture
+            self._meter.sweep([self._volts, 0.0] * count, wait if wait >= SHORTEST_DELAY else 0.0)
+        self.applied(self._width, count)
 
     @property
     def _aperture(self) -> float:

@@ -18,12 +18,13 @@ from mho.instruments.bench_file.entries import (
     LINES,
     Amperes,
     Instruments,
+    LinesEntry,
     Positive,
     Seconds,
     SourceEntry,
     Volts,
 )
-from mho.instruments.bench_file.operations import OPERATIONS, Operation
+from mho.instruments.bench_file.operations import OPERATIONS, WITHOUT, Operation
 from mho.instruments.bench_file.switch_paths import CellWiring
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.own_code import modules_beside, names_file
@@ -259,10 +260,19 @@ class BenchFile(StrictModel):
             offered.setdefault("temperature", "the simulated chip")
         return offered
 
+    def unguarded(self) -> str:
+        """Return a sentence that names what would hold its level without this computer; "" where a watchdog guards all."""
+        names = self.instruments.unguarded()
+        if not names:
+            return ""
+        *others, last = names
+        who = f"{', '.join(others)} and {last} hold their" if others else f"{last} holds its"
+        return f"no watchdog: if the computer dies, {who} last level"
+
     @property
     def offers_everything(self) -> bool:
-        """Whether the bench offers every operation that there is."""
-        return len(self.operations()) == len(OPERATIONS)
+        """Whether the bench offers every operation that there is, or what does the same."""
+        return OPERATIONS.keys() <= {*self.operations(), *WITHOUT}
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against.
@@ -274,7 +284,8 @@ class BenchFile(StrictModel):
             for name, entry in self.limits.items()
         }
         if not self.instruments.serves("gate"):
-            limits["word line"] = TerminalLimits(math.inf)  # that nothing drives
+            driven = self.instruments.serves("program") and "word line" in limits  # by the chip itself
+            limits["word line"] = limits["word line"] if driven else TerminalLimits(math.inf)
         if not self.instruments.serves("multiply") or "multiply" in self.instruments.composed():
             limits.setdefault("vector", TerminalLimits(math.inf))  # which nothing plays
         if not self.instruments.drives_source_line and "bit line" in limits:
@@ -404,6 +415,8 @@ def load_bench_file(name: str) -> BenchSource:
         _check_one_device(name, bench, chip_text)
     if bench.instruments.cell_wiring is not None:
         _check_lines(name, bench, chip_text, bench.instruments.cell_wiring)
+    if bench.instruments.lines is not None:
+        _check_channels(name, bench, chip_text, bench.instruments.lines)
     defects_text = _defects_text(name, bench, folder, chip_text, beside)
     return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)
 
@@ -459,6 +472,40 @@ def _check_lines(name: str, bench: BenchFile, chip_text: str, wiring: CellWiring
                 f"bench file {name}: `cell` in [check] is {array}[{row}, {column}], and the array is {arrays[0].name} with "
                 f"{rows} rows and {columns} columns: name one of its cells"
             )
+
+
+def _check_channels(name: str, bench: BenchFile, chip_text: str, lines: LinesEntry) -> None:
+    """Raise `BenchError` when a DAQ at the lines has not one channel for each, or would switch a whole row at once."""
+    where = f"bench file {name}: [instruments.{bench.instruments.name_of('tester')}]"
+    arrays = read_chip_text(chip_text, bench.chip).arrays
+    if len(arrays) != 1:
+        raise BenchError(
+            f"{where} is wired to one array, and chip map {bench.chip} has {len(arrays)}: name a map of one array"
+        )
+    rows, columns = arrays[0].rows, arrays[0].columns
+    for key, count, there, line in zip(
+        ("outputs", "inputs"), lines.counts(), (rows, columns), ("row", "column"), strict=True
+    ):
+        if count != there:
+            raise BenchError(
+                f"{where} has {count} `{key}`, and the array of chip map {bench.chip} has {there} {line}s: name one "
+                f"channel for each {line}"
+            )
+    if columns == 1:
+        return
+    if bench.instruments.serves("pulse"):
+        raise BenchError(
+            f"{where} names `pulse` in `serves`, and a pulse on a row reaches all its {columns} cells, for the amplifiers "
+            "hold every column at 0 V: take `pulse` out, or name a chip map of one column"
+        )
+    vector, bit_line = (
+        bench.limits[one].voltage if one in bench.limits else math.inf for one in ("vector", "bit line")
+    )
+    if bit_line > vector:
+        raise BenchError(
+            f"{where}: what is applied to a cell reaches all {columns} of its row: the limit of {bit_line:g} V in "
+            f'[limits."bit line"] must not be above the {vector:g} V of [limits.vector]; lower it'
+        )
 
 
 def is_real(name: str) -> bool:

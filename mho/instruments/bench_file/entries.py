@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -28,8 +27,10 @@ from pydantic import (
     model_validator,
 )
 
-from mho.errors import LimitError
+from mho.errors import BenchError, LimitError
 from mho.instruments.bench_file.models import (
+    BOARDS,
+    DAQS,
     PULSE_GENERATORS,
     SOURCE_METERS,
     SWITCH_MATRICES,
@@ -41,7 +42,11 @@ from mho.instruments.bench_file.models import (
     check_driver,
     check_twin,
     find_model,
+    is_offered,
     lacking,
+    load_class,
+    own_driver,
+    twin_of,
 )
 from mho.instruments.bench_file.operations import OPERATIONS, Operation
 from mho.instruments.bench_file.switch_paths import (
@@ -54,14 +59,21 @@ from mho.instruments.bench_file.switch_paths import (
     check_paths,
 )
 from mho.instruments.roles import (
+    BoardInverter,
+    BoardMultiplier,
+    BoardSelector,
+    BoardWatchdog,
+    CellProgrammer,
     CellPulser,
     CellReader,
     CellSelector,
     CellSweeper,
+    Daq,
     Instrument,
     Multiplier,
     PulseGenerator,
     SourceMeter,
+    SweepingMeter,
     SwitchMatrix,
     TemperatureController,
     VoltageSource,
@@ -70,6 +82,7 @@ from mho.instruments.roles import (
 from mho.toml import StrictModel, in_unit
 
 HERE = "localhost"
+NI_OUTPUT = "ni_output"  # whose address is a channel of NI-DAQmx, and none of VISA
 LONGEST_UNIT = 40  # characters
 RAW_PORT = "5025"  # of SCPI over a plain socket (IANA `scpi-raw`): the instrument behind it is that of inst0
 CLASSES = ("INSTR", "SOCKET", "RAW", "INTFC", "SERVANT", "MEMACC", "BACKPLANE")
@@ -209,6 +222,8 @@ class Reconnect(StrictModel):
 class Entry(StrictModel):
     """An instrument of a bench: `driver` is the name of one of several models, or ``module:Class`` with its own `twin`.
 
+    An entry point of the group ``mho.instruments`` is a name, too. Without `twin` the class's attribute `twin` counts.
+
     `serves` are the operations that it does here; left out, all that its kind does at the terminals that it is wired to.
     `options` go to the driver as keywords, and to the twin those that it takes. Without `reconnect` a lost connection ends
     the run.
@@ -225,7 +240,7 @@ class Entry(StrictModel):
     reconnect: Reconnect | None = None
     serves: tuple[Operation, ...] | None = None
     driver: str
-    twin: Annotated[str, AfterValidator(check_twin)] = ""
+    twin: str = ""
     options: dict[str, Any] = {}
 
     @field_validator("driver")
@@ -246,7 +261,17 @@ class Entry(StrictModel):
             raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
         if self.twin and (models is None or self.driver in models):
             raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
+        if not self.twin and models is not None and self.driver not in models:
+            driver = load_class(self.driver)
+            if twin := twin_of(driver):
+                object.__setattr__(self, "twin", check_twin(twin, driver))
         return self
+
+    @field_validator("twin")
+    @classmethod
+    def _can_stand_for_the_driver(cls, name: str, info: ValidationInfo) -> str:
+        driver = info.data.get("driver", "")
+        return check_twin(name, load_class(driver)) if name and ":" in driver else name
 
     @property
     def model(self) -> Model:
@@ -368,6 +393,24 @@ class SourceEntry(Entry):
                 return self.model_copy(update={"channel": channel, "terminal": line, "channels": {}})
         return None
 
+    @property
+    def by_steps(self) -> bool:
+        """Whether its class, one's own, reads and has no sweep."""
+        own = self.driver not in (self._known(self.kind)[0] or {}) and "read" in self._able()
+        return own and self.model.channels == 1 and bool(lacking(self.model.load_driver(), SweepingMeter))
+
+    def served(self) -> tuple[Operation, ...]:
+        """Return the operations that it serves; without a sweep of its own, it sweeps only where `serves` says so."""
+        served = super().served()
+        if not self.by_steps:
+            return served
+        driver = self.model.load_driver()
+        if "pulse" in served and not hasattr(driver, "pulse"):
+            raise ValueError(
+                f"`serves` names `pulse`, and {self.driver} cannot: give it {', '.join(lacking(driver, SweepingMeter))}"
+            )
+        return tuple(one for one in served if one != "sweep" or self.serves is not None)
+
     def _able(self) -> tuple[Operation, ...]:
         return tuple(one for line in self.wiring().values() for one in self.at.get(line, ()))
 
@@ -394,12 +437,13 @@ class DaqEntry(Entry):
 
     ``ni_daq``: channels of NI devices both ways. ``keithleydaq6510``: `outputs` of an NI device, and `inputs`
     scanned by a DAQ6510 at `address` (``"101:108,110"``), at `nplc` in the range that holds `full_scale` (V).
-    ``array_board``: the board's own converters, over the board's connection.
+    ``array_board``: the board's own converters, over the board's connection. A class of one's own takes `options`.
     """
 
     kind: Literal["daq"] = "daq"
+    models, role = DAQS, Daq
     can = ("multiply", "invert")
-    driver: Literal["ni_daq", "keithleydaq6510", "array_board"]
+
     address: str = ""
     outputs: str = ""
     inputs: str = ""
@@ -408,8 +452,20 @@ class DaqEntry(Entry):
     full_scale: Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, le=1000)] = 10.0
     products: dict[str, str] = {}
 
+    @property
+    def is_own(self) -> bool:
+        """Whether its driver is a class of one's own."""
+        return self.driver not in DAQS
+
     @model_validator(mode="after")
     def _has_what_its_driver_needs(self) -> DaqEntry:
+        if self.is_own:
+            for key in ("outputs", "inputs", "rate", "nplc", "full_scale", "products"):
+                if key in self.model_fields_set:
+                    raise ValueError(f"driver {self.driver} has no use for `{key}`: give it in `options`")
+            return self
+        if self.options:
+            raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
         needed = {"ni_daq": ("outputs", "inputs"), "keithleydaq6510": ("address", "outputs", "inputs")}
         for key in needed.get(self.driver, ()):
             if not getattr(self, key):
@@ -566,18 +622,45 @@ class ChuckEntry(Entry):
 
 
 class BoardEntry(Entry):
-    """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself."""
+    """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself.
+
+    A class of one's own selects at least; which blocks it connects for a DAQ, its methods say.
+    """
 
     kind: Literal["board"] = "board"
+    models, role = BOARDS, BoardSelector
     can = ("select",)
-    driver: Literal["array_board"]
-    address: str
+
+    address: str = ""
     watchdog: Annotated[float, SECONDS, Field(ge=0.1, le=3600)] | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its driver is a class of one's own."""
+        return self.driver not in BOARDS
+
+    @model_validator(mode="after")
+    def _has_what_its_driver_needs(self) -> Self:
+        if not self.is_own and not self.address:
+            raise ValueError(f"`address` is missing: driver {self.driver} needs it")
+        if not self.is_own and self.options:
+            raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
+        if self.watchdog is not None and (missing := self.lacking(BoardWatchdog)):
+            raise ValueError(f"`watchdog` is given, and {self.driver} has none: give it {', '.join(missing)}")
+        return self
+
+    def lacking(self, protocol: type) -> list[str]:
+        """Return what its class, where that is one's own, lacks of a Protocol."""
+        return lacking(self.model.load_driver(), protocol) if self.is_own else []
+
+
+OF_BOARDS: Mapping[Operation, type] = {"multiply": BoardMultiplier, "invert": BoardInverter}
+"""The Protocol by which a board connects what a DAQ serves."""
 
 
 OF_TESTERS: Mapping[Operation, type] = {
     "select": CellSelector, "read": CellReader, "sweep": CellSweeper, "gate": WordLine, "pulse": CellPulser,
-    "multiply": Multiplier,
+    "program": CellProgrammer, "multiply": Multiplier,
 }  # fmt: skip
 """The Protocol of each operation that a tester may serve."""
 FROM_READS: tuple[Operation, ...] = ("sweep", "multiply")
@@ -588,7 +671,8 @@ class TesterEntry(Entry):
     """An instrument that addresses cells by itself and serves several operations, by a class of one's own."""
 
     kind: Literal["tester"] = "tester"
-    models, role = TESTERS, Instrument
+    models: ClassVar[Mapping[str, Model] | None] = TESTERS
+    role = Instrument
 
     address: str = ""
 
@@ -614,6 +698,81 @@ class TesterEntry(Entry):
 
     def _able(self) -> tuple[Operation, ...]:
         return tuple(OF_TESTERS)
+
+
+AT_THE_LINES = Model("mho.instruments.drivers.ni_lines:NILines", "")  # simulated at NI-DAQmx's interpreter
+Ohms = Annotated[float, BeforeValidator(in_unit("ohm")), Field(gt=0, le=1e12)]
+
+
+class LinesEntry(TesterEntry):
+    """A DAQ without a board: outputs at the rows of a chip, inputs behind transimpedance amplifiers at its columns.
+
+    `outputs` and `inputs` are NI channels of row, and column, 0, 1, …, in any order, of any devices; `gate` is the one at
+    the word lines. `transimpedance` is the amplifiers' (ohm), `full_scale` where they end (V), `rate` the wanted sample
+    rate (1/s), `products` the simulated ones by device. It pulses only where `serves` says so.
+    """
+
+    kind: Literal["daq at the lines"] = "daq at the lines"  # type: ignore[assignment]  # in place of the other's
+    models = None
+    in_place = ("pulse",)
+    driver: Literal["ni_daq"]
+    address: Literal[""] = ""
+    outputs: Annotated[str, Field(min_length=1)]
+    inputs: Annotated[str, Field(min_length=1)]
+    gate: str = ""
+    transimpedance: Ohms
+    full_scale: Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, le=10)] = 10.0
+    rate: Annotated[float, BeforeValidator(in_unit("Hz")), Field(gt=0, allow_inf_nan=False)] = 20e3
+    products: dict[str, str] = {}
+
+    @property
+    def model(self) -> Model:
+        """The driver; its twin is NI-DAQmx itself."""
+        return AT_THE_LINES
+
+    @property
+    def driven(self) -> str:
+        """Channels of all outputs, the gate's last."""
+        return f"{self.outputs}, {self.gate}" if self.gate else self.outputs
+
+    @model_validator(mode="after")
+    def _does_what_it_serves(self) -> Self:
+        for key, channels in (("outputs", self.driven), ("inputs", self.inputs)):
+            names = [name.lower().lstrip("/") for name in _channels(channels)]
+            if twice := next((name for name in names if names.count(name) > 1), ""):
+                raise ValueError(f"`{key}` names {twice} twice: each line has a channel of its own")
+        if len(_channels(self.gate)) > 1:
+            raise ValueError(f"`gate` is {self.gate!r}: give the one output at the word lines")
+        if self.gate and "gate" not in self.served():
+            raise ValueError(
+                "`gate` names an output, and `serves` does not name `gate`: add it, or leave the output out"
+            )
+        return self
+
+    def _able(self) -> tuple[Operation, ...]:
+        held: tuple[Operation, ...] = ("gate",) if self.gate else ()
+        return ("select", "read", "sweep", "pulse", "multiply", *held)
+
+    def reached(self) -> tuple[str, ...]:
+        """Return the terminals whose voltages its outputs put out."""
+        return (
+            "bit line",
+            *(["vector"] if "multiply" in self.served() else []),
+            *(["word line"] if self.gate else []),
+        )
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many rows and columns have a channel."""
+        return len(_channels(self.outputs)), len(_channels(self.inputs))
+
+
+def _channels(text: str) -> list[str]:
+    from mho.instruments.simulated.nidaqmx.converters import channel_names  # where a DAQ has no board only
+
+    try:
+        return channel_names(text)
+    except BenchError as error:
+        raise ValueError(str(error)) from None
 
 
 NO_READING = ("identify", "settings", "make_safe", "close")  # what the bench calls at moments of its own
@@ -670,8 +829,8 @@ class BesideEntry(Entry):
 
 
 KINDS: tuple[type[Entry], ...] = (
-    SourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, TesterEntry,
-    BesideEntry,
+    SourceEntry, PulserEntry, BoardEntry, DaqEntry, SwitchEntry, ChuckEntry, TesterEntry,
+    LinesEntry, BesideEntry,
 )  # fmt: skip
 
 
@@ -693,28 +852,39 @@ BY_OPERATION: Mapping[str, str] = {
 
 def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
     """Return the kind of an instrument as a bench file writes it; None where nothing says it."""
+    driver, serves = written.get("driver"), written.get("serves")
+    if driver == "ni_daq" and "transimpedance" in written and written.get("kind", "daq") == "daq":
+        return kinds_of(LinesEntry)[0]
     if "kind" in written:
         return str(written["kind"])
-    driver, serves = written.get("driver"), written.get("serves")
     if name == "daq":  # whose driver may be the board's
         return "daq"
     for kind in KINDS:
         for name_of_kind in kinds_of(kind):
             if isinstance(driver, str) and driver in (kind._known(name_of_kind)[0] or {}):
                 return name_of_kind
-    if driver in ("ni_daq", "keithleydaq6510"):
-        return "daq"
-    if driver == "array_board":
-        return "board"
     if name in BY_NAME:
         return BY_NAME[name]
     if isinstance(serves, list):
-        if {"select", "multiply"}.intersection(one for one in serves if isinstance(one, str)):
+        if {"select", "multiply", "program"}.intersection(one for one in serves if isinstance(one, str)):
             return "tester"
         return next(
             (BY_OPERATION[one] for one in serves if one in BY_OPERATION), None if serves else "beside"
         )
-    return None
+    return _kind_of_class(driver) if isinstance(driver, str) else None
+
+
+def _kind_of_class(driver: str) -> str | None:
+    """Return the kind of which a class of one's own has every method; None where it is of none, or cannot be loaded."""
+    try:
+        kind = load_class(own_driver(driver))
+    except ValueError:  # the reason is told where the driver is checked
+        return "beside" if ":" in driver or is_offered(driver) else None
+    complete = (
+        name for entry in KINDS for name in kinds_of(entry)
+        if (role := entry._known(name)[1]) is not Instrument and not lacking(kind, role)
+    )  # fmt: skip
+    return next(complete, None)
 
 
 def _tag(entry: Any) -> str | None:
@@ -731,6 +901,7 @@ AnyEntry = Annotated[
     | Annotated[ChuckEntry, Tag("[temperature controller]")]
     | Annotated[BoardEntry, Tag("[board]")]
     | Annotated[TesterEntry, Tag("[tester]")]
+    | Annotated[LinesEntry, Tag("[daq at the lines]")]
     | Annotated[BesideEntry, Tag("[beside]")],
     Discriminator(
         _tag,
@@ -805,16 +976,38 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             if isinstance(entry, TesterEntry):
                 self._seat("tester", name, entry, "is a tester")
             served = entry.served()
+            if isinstance(entry, DaqEntry):
+                served = self._as_the_board_connects(name, entry, served)
             self._nothing_is_left_out(name, entry, served)
             for operation in served:
                 self._serve(operation, name, entry)
         if "daq" in self._seats and self.board is None:
             name = self.name_of("daq")
             raise ValueError(
-                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or take "
-                f"`{name}` out"
+                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or give the "
+                f"`transimpedance` of the amplifiers if its lines are wired straight to the chip, or take `{name}` out"
             )
         return self
+
+    def _as_the_board_connects(
+        self, name: str, daq: DaqEntry, served: tuple[Operation, ...]
+    ) -> tuple[Operation, ...]:
+        """Return what a DAQ serves at a board of one's own, which need not connect all; `ValueError` for what it cannot."""
+        board = next((one for one in self.root.values() if isinstance(one, BoardEntry)), None)
+        if board is None or not board.is_own:
+            return served
+        if daq.driver == "array_board" and not can_be_asked(board.model.load_driver(), "converters"):
+            raise ValueError(
+                f"`{name}` is the converters of the board, and {board.driver} has none: give it the property "
+                "`converters`, a Daq, or describe the DAQ"
+            )
+        able = tuple(one for one in served if not board.lacking(OF_BOARDS[one]))
+        for one in daq.serves or (() if able else served):
+            if missing := board.lacking(OF_BOARDS[one]):
+                raise ValueError(
+                    f"`{name}` serves `{one}`, and {board.driver} connects nothing for it: give it {', '.join(missing)}"
+                )
+        return able
 
     @staticmethod
     def _nothing_is_left_out(name: str, entry: Entry, served: tuple[Operation, ...]) -> None:
@@ -1041,6 +1234,11 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         found: TesterEntry | None = self._entry("tester")
         return found
 
+    @property
+    def lines(self) -> LinesEntry | None:
+        """The tester, where it is a DAQ wired straight to the chip."""
+        return self.tester if isinstance(self.tester, LinesEntry) else None
+
     def serves(self, operation: Operation) -> bool:
         """Return whether something on the bench serves an operation."""
         return operation in self._served
@@ -1070,10 +1268,27 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         """Return the name in the file of what fills `smu`, `gate`, ...; the attribute's own where nothing does."""
         return self._seats.get(seat, (seat, None))[0]
 
+    def title(self, role: str) -> str:
+        """Return what a reader is told of `smu`, `gate`, ...: the name in the file, with the role where that is another."""
+        name = self.name_of(role)
+        return role if name == role else f"{name} ({role})"
+
+    def unguarded(self) -> tuple[str, ...]:
+        """Return the names of what holds its last level when the computer dies: no board's watchdog grounds the lines."""
+        if self.board is not None and self.board.watchdog is not None:
+            return ()
+        holding = [seat for seat in ("smu", "gate", "daq", "tester") if self._entry(seat) is not None]
+        return tuple(dict.fromkeys(map(self.name_of, holding)))
+
     @property
     def pulses_by_meter(self) -> bool:
         """Whether the source-measure unit applies the pulses, as its `serves` allows."""
         return self.serves("pulse") and self.pulser is None and not self.by_tester("pulse")
+
+    @property
+    def board_converts(self) -> bool:
+        """Whether vectors are played and read by the board's own converters."""
+        return self.daq is not None and self.daq.driver == "array_board"
 
     @property
     def one_device(self) -> bool:
@@ -1119,7 +1334,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         if self.by_tester(operation) and self.tester is not None:
             return not lacking(self.tester.model.load_driver(), OF_TESTERS[operation])
         if operation == "sweep":
-            return self.sink is None
+            return self.sink is None and not (self.smu is not None and self.smu.by_steps)
         return operation != "multiply" or self.daq is not None
 
     def sources(self) -> dict[str, str]:
@@ -1134,12 +1349,20 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     def addresses(self) -> list[str]:
         """VISA addresses in use."""
-        used = [entry.address for entry in self.root.values() if getattr(entry, "address", "")]
+        used = [
+            entry.address for entry in self.root.values() if getattr(entry, "address", "") and entry.driver != NI_OUTPUT
+        ]  # fmt: skip
         return list(dict.fromkeys(used))
 
     def daqmx_lists(self) -> list[str]:
         """Lists of NI-DAQmx channels in use."""
-        return [] if self.daq is None else self.daq.daqmx_lists()
+        single = [
+            entry.address for entry in self.root.values()
+            if isinstance(entry, SourceEntry) and entry.driver == NI_OUTPUT
+        ]  # fmt: skip
+        if (lines := self.lines) is not None:
+            return [lines.driven, lines.inputs, *single]
+        return single if self.daq is None else [*self.daq.daqmx_lists(), *single]
 
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
@@ -1147,9 +1370,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         seats = ("smu", "sink", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester")
         for seat in seats:
             entry = self._entry(seat.partition(" ")[0])
-            named[seat] = (
-                entry.outputs if seat == "daq" and entry is not None else getattr(entry, "address", "")
-            )
+            outputs = getattr(entry, "outputs", "") if seat in ("daq", "tester") else ""
+            named[seat] = outputs or getattr(entry, "address", "")
         named |= {line: entry.address for line, entry in self.contacts.items()}
         named |= {name: entry.address for name, entry in self.beside.items()}
         return {role: name for role, name in named.items() if name}

@@ -19,11 +19,13 @@ from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.laboratory.bench_twins import BenchTwins, SelectingWires
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
+from mho.instruments.laboratory.board_switches import BoardSwitches
 from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.crossbar_wires import CrossbarWires
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
 from mho.instruments.laboratory.probes import ALWAYS_ON, Probes
+from mho.instruments.laboratory.row_wires import RowWires
 from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.faults import DaqFault, Fault
@@ -179,6 +181,7 @@ class Laboratory(ChipBasis):
     `seed`: of everything random here, instead of the bench file's; as an attribute the one that was drawn without it.
 
     `devices`: simulated instrument by VISA address, as the PyVISA backend opens it.
+    `libraries`: what stands for the library of a vendor, by the address of the instrument whose driver calls it.
     `daq`: the simulated NI-DAQmx system.
     `monitor`: records extremes, incidents and traffic on the wires.
     `lines`: levels of the sources on the lines of a cell.
@@ -198,9 +201,14 @@ class Laboratory(ChipBasis):
         self._wire(self.chip)
         carrier = Carrier()
         self.board: Any  # a SimulatedArrayBoard, or what stands for it
+        daq = bench.instruments.lines
         amplified: Any = ConnectedBlock()  # what is connected to the amplifiers of the columns
+        if daq is not None:
+            amplified.transimpedance = daq.transimpedance
         if bench.instruments.board is None:
             self.board = Probes((next(iter(self.chip.geometry)), 0, 0))
+        elif bench.instruments.board.is_own:
+            self.board = amplified = BoardSwitches(carrier)
         else:
             self.board = SimulatedArrayBoard(
                 self.clock, device_rngs[2], carrier, serial="SIM00004", channels=simulation.converters,
@@ -224,14 +232,23 @@ class Laboratory(ChipBasis):
         # other, and the chip, until the collector runs.
         lines, vectors = proxy(self.lines), proxy(self.vectors)
         carrier.connect(lines, vectors)
-        wires = TesterWires(lines, self.board, amplified, self.circuits)
+        wires: TesterWires | RowWires = TesterWires(lines, self.board, amplified, self.circuits)
+        if daq is not None:
+            wires = RowWires(
+                lines, self.board, amplified, self.circuits, gated=bool(daq.gate), full_scale=daq.full_scale
+            )
         selecting = CrossbarWires if read_chip_text(source.chip_text).passive else SelectingWires
         twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires, selecting)
-        self.devices, self.daq, self.matrix = twins.devices, twins.daq, twins.matrix
+        self.devices, self.libraries = twins.devices, twins.libraries
+        self.daq, self.matrix = twins.daq, twins.matrix
         self._generators = tuple(twins.generators.values())
-        self._gate = "tester" if bench.instruments.by_tester("gate") else "gate"
+        wired = bench.instruments
+        self._gate = "tester" if wired.by_tester("gate") or wired.by_tester("program") else "gate"
         self._contacts = tuple(bench.instruments.contacts)
         self._outputs = "" if bench.instruments.daq is None else bench.instruments.daq.outputs
+        self._vector = "daq"  # the role whose outputs these are
+        if daq is not None:
+            self._vector, self._outputs = "tester", daq.driven
         reached = (lambda line: [line]) if self.matrix is None else self.matrix.terminals
         self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
         if (pass_time := getattr(twins.matrix, "pass_time", None)) is not None:
@@ -274,7 +291,7 @@ class Laboratory(ChipBasis):
         if any(waveform is not None and abs(waveform.extreme) > REST for waveform in waveforms):
             names.add("pulser")
         if np.abs(self.held_vector()).max(initial=0.0) > REST:
-            names.add("daq")
+            names.add(self._vector)
         if self.board.mode != "SAFE":
             names.add("board")
         return tuple(sorted(names))

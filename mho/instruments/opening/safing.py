@@ -21,6 +21,11 @@ from mho.instruments.roles import Instrument
 from mho.own_code import is_mhos_own
 from mho.processes import end_whole
 
+# By which a driver of one's own is asked, by role
+ASKED = {
+    "board": "`standing_mode()`, which asks for its mode",
+    "": "the property `output_enabled`, which asks whether it is on",
+}
 FREE_WITHIN = 5.0  # s, for the holder of the bench to release it
 
 
@@ -81,7 +86,7 @@ def confirm_bench_safe(name: str) -> Confirmation:
         failed = make_safe(opened, failed)
         failed |= _disbelieved(source, {role: one for role, one in opened.items() if role not in failed})
         if failed:
-            raise not_confirmed(failed, left_on)
+            raise not_confirmed(failed, left_on, source.bench.instruments.title)
         confirmed = time.time()
         identities = {role: instrument.identify() for role, instrument in opened.items()}
         return Confirmation(identities, confirmed, left_on)
@@ -114,7 +119,7 @@ def _disbelieved(source: BenchSource, opened: Mapping[str, Instrument]) -> dict[
             continue
         if on is None:
             errors[role] = BenchError(
-                f"unknown: {driver} cannot be asked; give it the property `output_enabled`, which asks whether it is on"
+                f"unknown: {driver} cannot be asked; give it {ASKED.get(role, ASKED[''])}"
             )
         elif on:
             errors[role] = BenchError(f"{driver} says that it made it safe, and answers that an output is on")

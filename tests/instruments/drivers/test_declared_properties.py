@@ -462,8 +462,8 @@ CONTROLLER = {
 
 # model: method: right arguments, and what may be wrong with each
 METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
-    "2450": source_meter(keithley2450, protect=PROTECT),
-    "2400": source_meter(keithley2400, protect=PROTECT),
+    "2450": source_meter(keithley2450.Keithley2450, protect=PROTECT),
+    "2400": source_meter(keithley2400.Keithley2400, protect=PROTECT),
     **{
         name: source_meter(
             getattr(keithley2636b, f"Keithley{name}Channel"),
@@ -541,6 +541,11 @@ ELSEWHERE = {
     "ArrayBoardConverters": ("test_output_vectors", {"exchange"}),
     "NIDaq": ("test_ni_daq", {"exchange", "write", "write_lines"}),
     "ClockedExchange": ("test_ni_daq", {"play"}),
+    "NILines": (
+        "test_daq_at_the_lines",
+        {"configure", "select", "gate", "read", "sweep", "check_shape", "pulse", "multiply"},
+    ),
+    "NIOutput": ("test_digital_pattern", {"configure", "hold"}),
     "NIOutputs": ("test_daq_kinds", {"checked", "hold"}),
     "ScannedDaq": ("test_daq_kinds", {"exchange"}),
 }
