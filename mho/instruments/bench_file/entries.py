@@ -212,10 +212,10 @@ Terminal = Literal["bit line", "source line", "word line"]
 AnyTerminal = Annotated[str, Field(pattern="^[a-z][a-z0-9 -]*$")]  # a further one is named by the chip map
 LINES: tuple[str, ...] = get_args(Terminal)
 
-
+# What instruments fill
 ROLES = (
     "smu", "sink", "gate", "pulser", "daq", "tester", "board", "switch", "chuck", "prober", "scope",
-)  # fmt: skip  # what instruments fill
+)  # fmt: skip
 
 
 class Reconnect(StrictModel):
@@ -1000,6 +1000,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                     f"`{wired[0]}` and `{wired[1]}` are both wired to the {line}: the one that reads has to be wired "
                     "to the bit line, and the gate to the word line"
                 )
+            if isinstance(self.root.get(line), BesideEntry):
+                raise ValueError(
+                    f"`{line}` is an instrument beside the bench, and the terminal of `{wired[0]}`: rename the instrument"
+                )
             for name in wired[:1] if line not in ("bit line", "word line") else ():
                 entry = self.root[name]
                 assert isinstance(entry, SourceEntry)
@@ -1428,20 +1432,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named: dict[str, str] = {}
-        seats = (
-            "smu",
-            "sink",
-            "gate",
-            "pulser",
-            "daq",
-            "daq inputs",
-            "board",
-            "switch",
-            "chuck",
-            "tester",
-            "prober",
-            "scope",
-        )
+        seats = (*ROLES, "daq inputs")
         for seat in seats:
             entry = self._entry(seat.partition(" ")[0])
             outputs = getattr(entry, "outputs", "") if seat in ("daq", "tester") else ""

@@ -16,7 +16,13 @@ import numpy as np
 
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry, Instruments, SourceEntry
-from mho.instruments.bench_file.models import takes_library
+from mho.instruments.bench_file.models import (
+    PULSE_GENERATORS,
+    SOURCE_METERS,
+    TEMPERATURE_CONTROLLERS,
+    VOLTAGE_SOURCES,
+    takes_library,
+)
 from mho.instruments.bench_file.switch_paths import GROUND, CellWiring, CrosspointNames
 from mho.instruments.laboratory.chip_lines import (
     HOT,
@@ -33,10 +39,12 @@ from mho.instruments.laboratory.observed_lines import Needles, ObservedLines, Sc
 from mho.instruments.laboratory.probes import Probes
 from mho.instruments.laboratory.row_wires import RowWires
 from mho.instruments.laboratory.tester_wires import TesterWires
+from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import NoGenerator, Playing, Resting, RestlessTwin, waveform_of
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.loads import Open
 from mho.instruments.simulated.nidaqmx.converters import channel_names
 from mho.instruments.simulated.nidaqmx.system import DaqSystem
 from mho.instruments.simulated.physics.cells.relaxation import ROOM

@@ -33,6 +33,11 @@ current_limit = "1 mA"
 voltage = 1.0
 current = 1e-3
 """
+GAUGE = """
+[instruments.body]
+driver = "mho.instruments.drivers.yokogawags210:YokogawaGS210"
+serves = []
+"""
 VOLTS = pytest.approx(-0.5, abs=1e-3)
 CELL, SET = Cell("device", 0, 0), Pulse("set", 3.6, 1e-3, 1.6)
 
@@ -101,6 +106,23 @@ def test_it_is_held_anew_once_the_bench_was_made_safe(tmp_path):
         assert bench.laboratory.held["body"] == VOLTS
 
 
+def test_vectors_find_it_held_on_a_bench_with_a_board(tmp_path):
+    maps, benches = ROOT / "mho/chip_maps/maps", ROOT / "mho/instruments/benches"
+    (tmp_path / "chip.toml").write_text(TERMINALS + (maps / "reference.toml").read_text("utf-8"), "utf-8")
+    text = (benches / "simulated.toml").read_text("utf-8")
+    assert 'chip = "reference"' in text
+    (tmp_path / "lab.toml").write_text(
+        text.replace('chip = "reference"', 'chip = "chip.toml"') + SUBSTRATE, "utf-8"
+    )
+    with opened(str(tmp_path / "lab.toml")) as bench:
+        for _ in range(2):
+            bench.connect_multiply("multiply", [0, 1], [0, 1])
+            bench.multiply(np.full((1, 2), 0.1))
+            assert bench.laboratory.held["body"] == VOLTS
+            bench.safe()
+            assert bench.laboratory.live() == ()
+
+
 def test_a_source_meter_does_it_too_at_a_second_output(tmp_path):
     more = SUBSTRATE.replace("yokogawags210", "keithley2450").replace(BODY, "USB0::0x05E6::0x2450::77::INSTR")
     with opened(written(tmp_path, more)) as bench:
@@ -149,6 +171,7 @@ def test_check_and_safe_know_it(tmp_path):
         (SUBSTRATE + "\n[limits.well]\nvoltage = 1\n", "'body': nothing is wired to another terminal"),
         (SUBSTRATE + SUBSTRATE.partition("\n[limits")[0].replace("substrate", "other").replace("::7::", "::8::"),
          "`substrate` and `other` are both wired to the body"),
+        (SUBSTRATE + GAUGE, "`body` is an instrument beside the bench, and the terminal of `substrate`"),
         (SUBSTRATE.replace('"body"', '"smu"'), "wired to the smu, where nothing of it is used"),
         (SUBSTRATE.replace('"body"', '"word line"'), "`hold` is of a source at a further terminal"),
     ],

@@ -202,6 +202,23 @@ def test_a_pulse_is_half_on_the_row_and_half_on_the_column():
         assert bench.laboratory.incidents == []
 
 
+def test_two_instruments_do_it_as_two_channels_do(tmp_path):
+    text = CROSSBAR.read_text("utf-8")
+    pair = text[text.index("[instruments.keithley]") : text.index("serves")]
+    one = '[instruments.keithley]\ndriver = "keithley2450"\naddress = "GPIB0::1::INSTR"\nterminal = "bit line"\n'
+    more = SECOND.replace("instruments.other", "instruments.columns")
+    with opened(changed(tmp_path, (pair, one), more=more)) as bench:
+        bench.pulse(at(3, 5), FORM, 2)
+        assert others(bench, (3, 5)) < 1.002 * FORM.voltage / 2
+        assert_allclose(bench.laboratory.matrix.seen[3, 5], FORM.voltage, rtol=1e-3)
+        high = bench.read(at(3, 5))
+        bench.pulse(at(3, 5), RESET)
+        assert high > 20 * bench.read(at(3, 5))
+        assert max(map(abs, bench.laboratory.held.values())) < 5e-3
+        assert bench.laboratory.incidents == []
+    assert bench.laboratory.live() == ()
+
+
 def test_a_cell_is_written_and_verified_and_its_neighbours_stay_where_they_are():
     mine, near = (1, 1), ((1, 6), (8, 1), (8, 6))
     with opened() as bench:
