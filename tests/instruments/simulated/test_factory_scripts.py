@@ -321,6 +321,19 @@ def test_a_sweeps_own_limit_ends_with_the_pulse(twin):
     assert numbers(twin, "print(smua.nvbuffer1[1], smua.measure.i())") == pytest.approx([2e-3, 4e-3])
 
 
+def test_a_change_of_the_function_does_not_turn_a_sweeps_volts_into_amperes(twin, ports):
+    ask(
+        twin,
+        FIXED
+        + "smua.trigger.source.listv({3}) smua.trigger.source.action = 1 smua.trigger.measure.i(smua.nvbuffer1) "
+        "smua.trigger.measure.action = 1 smua.trigger.measure.stimulus = trigger.EVENT_ID smua.trigger.initiate()",
+    )
+    assert numbers(twin, "print(smua.nvbuffer1.n)") == [0]
+    assert ports[1].steps[-1][1] == 3.0
+    ask(twin, "smua.source.func = 0")
+    assert ports[1].steps[-1][1] == pytest.approx(0.0, abs=1e-9)
+
+
 # --- digital I/O ---
 
 
