@@ -74,6 +74,12 @@ def test_what_the_circuits_need_reaches_the_twin(tmp_path):
         bench.connect_invert("multiply", [2], [3], diagonal=1e-3, diagonal_count=1)
         inverted = bench.invert([[0.2]])[0, 0]
         assert inverted == pytest.approx(-0.2 * 35e-6 / (1e-3 + once[0, 0] / 0.2), rel=0.02)
+        bench.safe()
+        assert (bench.laboratory.board.block, bench.laboratory.board.cell) == (None, None)
+    with rehearsed(described(tmp_path, ("transimpedance = 20e3", "transimpedance = 10e3"))) as bench:
+        bench.pulse(CELL, Pulse("set", 4.0, 1e-6, gate=1.6))
+        bench.connect_multiply("multiply", [2], [3])
+        assert_allclose(bench.multiply([[0.2]]), once, rtol=0.05)
     # The driver is told of other resistors than are fitted: it believes what it was told.
     path = described(tmp_path, driver=(("transimpedance: float = 20e3", "transimpedance: float = 10e3"),
                                        ("self.transimpedance = transimpedance", "self.transimpedance = 10e3")))  # fmt: skip
