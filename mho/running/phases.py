@@ -350,9 +350,7 @@ def carry_out(
     check = partial(_check_needs, procedure)
     with _stopping_on_signals(control), opener(Opening(seed, observers, control, check)) as opened:
         bench = opened.bench
-        asked, procedure = procedure, on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
-        given = given if procedure is asked else procedure.check()
-        check_needs(procedure, bench.file)
+        procedure, given = _fitted(procedure, given, bench)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
         if not opened.goes_on:
@@ -396,6 +394,13 @@ def carry_out(
 def _check_needs(procedure: Procedure[Any], source: BenchSource) -> None:
     """Refuse a bench that cannot carry out a run, with the defaults that its chip has."""
     check_needs(on_chip(procedure, source.chip_text, f"chip map {source.bench.chip}"), source.bench)
+
+
+def _fitted(procedure: Procedure[Result], given: Any, bench: Bench) -> tuple[Procedure[Result], Any]:
+    """Return a procedure with the defaults that the chip of an open bench has, and what it was given; refuse it as above."""
+    fitted = on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
+    check_needs(fitted, bench.file)
+    return fitted, given if fitted is procedure else fitted.check()
 
 
 def _say_composed(procedure: Procedure[Any], bench: Bench, stream: Stream) -> None:
