@@ -397,7 +397,7 @@ def _check_needs(procedure: Procedure[Any], source: BenchSource) -> None:
 
 
 def _fitted(procedure: Procedure[Result], given: Any, bench: Bench) -> tuple[Procedure[Result], Any]:
-    """Return a procedure with the defaults that the chip of an open bench has, and its input; refuse what the bench lacks."""
+    """Return a procedure with the defaults that an open bench has on its chip, and its input; refuse what it lacks."""
     fitted = on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
     check_needs(fitted, bench.file)
     return fitted, given if fitted is procedure else fitted.check()
