@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mho.errors import BenchError
-from mho.instruments.bench_file import SELDOM, BenchFile, Operation, check_operations, missing_operations
+from mho.instruments.bench_file import BenchFile, Operation, check_operations, missing_operations
 
 if TYPE_CHECKING:  # where a procedure is only named, its class is not imported
     from mho.procedures.base import Procedure
@@ -26,7 +26,7 @@ def check_needs(procedure: Procedure, bench: BenchFile) -> None:
     """
     kind = type(procedure)
     # Else there is no need to ask, for which some read their input files.
-    if not bench.offers_everything or not SELDOM.isdisjoint((*kind.needs, *kind.may_need)):
+    if not bench.surely_offers((*kind.needs, *kind.may_need)):
         _check(bench, procedure.needed(), kind.may_need, kind.__name__)
 
 

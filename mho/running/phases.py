@@ -29,7 +29,7 @@ from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, 
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
-from mho.instruments.bench_file import SELDOM, BenchSource, load_bench_file, packaged_benches
+from mho.instruments.bench_file import BenchSource, load_bench_file, packaged_benches
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
 from mho.keywords import seed_number
 from mho.own_code import AGREED, source_of, source_record
@@ -350,10 +350,7 @@ def carry_out(
     check = partial(_check_needs, procedure)
     with _stopping_on_signals(control), opener(Opening(seed, observers, control, check)) as opened:
         bench = opened.bench
-        asked, procedure = procedure, on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
-        given = given if procedure is asked else procedure.check()
-        if not bench.file.offers_everything or not SELDOM.isdisjoint((*procedure.needs, *procedure.may_need)):
-            check_needs(procedure, bench.file)
+        procedure, given = _fitted(procedure, given, bench)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
         if not opened.goes_on:
@@ -397,6 +394,14 @@ def carry_out(
 def _check_needs(procedure: Procedure[Any], source: BenchSource) -> None:
     """Refuse a bench that cannot carry out a run, with the defaults that its chip has."""
     check_needs(on_chip(procedure, source.chip_text, f"chip map {source.bench.chip}"), source.bench)
+
+
+def _fitted(procedure: Procedure[Result], given: Any, bench: Bench) -> tuple[Procedure[Result], Any]:
+    """Return a procedure with the defaults that an open bench has on its chip, and its input; refuse what it lacks."""
+    fitted = on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
+    if not bench.file.surely_offers((*procedure.needs, *procedure.may_need)):
+        check_needs(fitted, bench.file)
+    return fitted, given if fitted is procedure else fitted.check()
 
 
 def _say_composed(procedure: Procedure[Any], bench: Bench, stream: Stream) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -273,6 +274,10 @@ class BenchFile(StrictModel):
     def offers_everything(self) -> bool:
         """Whether the bench offers every operation that a procedure of mho's own asks for, or what does the same."""
         return OPERATIONS.keys() <= {*self.operations(), *WITHOUT, *SELDOM}
+
+    def surely_offers(self, needs: Iterable[Operation]) -> bool:
+        """Return whether the bench offers `needs` as it offers everything, so that nobody has to look."""
+        return self.offers_everything and SELDOM.isdisjoint(needs)
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against.
