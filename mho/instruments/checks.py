@@ -131,6 +131,8 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
     if role == "tester" and not hasattr(instrument, "output_enabled"):
         advice = "give its driver the property `output_enabled`: else it is not believed when it says that it is safe"
         return _note("cannot be asked", advice)
+    if role in ("tester", "gate") and instrument.output_enabled is None:
+        return _note("cannot be asked", "it cannot measure its own outputs: look with a voltmeter")
     channels = [instrument] if role in ("smu", "gate", "tester", "chuck") else []
     if role == "pulser" and bench.instruments.pulser is not None:
         channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
