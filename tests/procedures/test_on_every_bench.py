@@ -13,7 +13,7 @@ from safety_runs import PROCEDURES
 
 from mho import run
 from mho.errors import BenchError, ChipMapError, InputError
-from mho.instruments.bench_file import load_bench_file
+from mho.instruments.bench_file import load_bench_file, missing_operations
 from mho.instruments.opening.opening import open_rehearsal
 from mho.procedures.manifest import known_entries
 from mho.procedures.needs import abilities, check_needs
@@ -24,11 +24,14 @@ BENCHES = {
 }  # fmt: skip
 # That must be among what runs, lest all be refused
 RUNS = {
+    "arc-two": {"disturb", "endurance", "form", "iv", "map", "noise", "read", "switching"},
     "microcontroller": {"contact", "disturb", "endurance", "form", "map", "multiply", "program", "read", "response"},
     "meter-source-generator": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
     "parameter-analyser": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
+    "passive-crossbar": {"disturb", "endurance", "form", "iv", "map", "noise", "read", "switching"},
     "probe-station": {"disturb", "endurance", "form", "iv", "noise", "read", "switching"},
     "row-of-devices": {"disturb", "endurance", "form", "iv", "noise", "read", "switching"},
+    "self-programming": {"map", "multiply", "program", "read", "refresh"},
     "digital-pattern": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
     "daq-alone": {"iv", "map", "noise", "read"},
     "daq-row": {"contact", "disturb", "endurance", "form", "iv", "multiply", "program", "read", "switching"},
@@ -65,7 +68,7 @@ def test_what_the_operations_of_a_bench_allow_runs_and_leaves_it_safe(bench):
     able = {one.procedure: not one.missing for one in abilities(source.bench, known_entries().values())}
     for name in PROCEDURES:
         procedure = fitted(name, chip)
-        if set(procedure.needed()) - set(source.bench.operations()):
+        if missing_operations(source.bench, procedure.needed()):
             with pytest.raises(BenchError, match="nothing there serves `"):
                 check_needs(procedure, source.bench)
             continue

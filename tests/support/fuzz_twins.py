@@ -124,8 +124,9 @@ def tsp_queue(device: TspDevice) -> Queue:
 
 def shorten(device: SimulatedKeysightB2912A) -> None:
     """Cut short the lists of points that random counts make 50,000 long in the mean: one in a hundred messages runs one."""
-    for channel, count in device.count.items():
-        device.count[channel] = min(count, MOST_POINTS)
+    counts = device.trigger_system.count
+    for channel, count in counts.items():
+        counts[channel] = min(count, MOST_POINTS)
 
 
 def follow(device: PulseOutputs) -> None:

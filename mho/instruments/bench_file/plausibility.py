@@ -62,7 +62,8 @@ def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
     if entries.lines is not None:
         return {"voltage": NI_OUTPUTS} if terminal != "word line" or entries.lines.gate else {}
     if terminal == "vector":
-        return {} if entries.daq is None or entries.daq.driver == "array_board" else {"voltage": NI_OUTPUTS}
+        by_ni = entries.daq is not None and bool(entries.daq.outputs)
+        return {"voltage": NI_OUTPUTS} if by_ni else {}
     if bench.simulation is not None and not bench.simulation.instruments:
         return {}  # there is none; and its driver loads PyVISA
     abilities: list[dict[str, float]] = []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
 from mho.instruments.bench_file.entries import DaqEntry, LinesEntry
 from mho.instruments.simulated.nidaqmx.converters import PRODUCTS, Bus, channel_names
 from mho.instruments.simulated.physics.cells.presets import CellPreset, Cells, cell_preset
+
+log = logging.getLogger(__name__)
 
 HEADROOM = 5.0  # V between the end of an amplifier's output and its supply
 
@@ -27,12 +31,17 @@ def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
         return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
     cells = _cells(preset)
     simulation = Simulation(preset=preset) if isinstance(preset, str) else Simulation()
-    instruments = bench.instruments
+    # Imported for real instruments only: a chip without any enters no further module.
+    from mho.instruments.laboratory.untwinned import missing_twins, without_twins
+
+    for sentence in missing_twins(bench.instruments).values():
+        log.warning("%s; the rest is rehearsed", sentence)
+    instruments = without_twins(bench.instruments)
     if instruments.lines is not None:  # whose amplifiers reach their full scale, and a little more
         supply = instruments.lines.full_scale + HEADROOM
         simulation = simulation.model_copy(update={"amplifier_supply": supply})
     for seat, daq in (("daq", instruments.daq), ("tester", instruments.lines)):
-        if daq is not None:
+        if daq is not None and not getattr(daq, "is_own", False):
             wired = daq.model_copy(update={"products": _products(daq)})
             instruments = instruments.changed(instruments.name_of(seat), wired)
     return source.model_copy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,22 +19,14 @@ from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench.reconnection import Connection, Reconnecting
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file, with_circuit, with_stuck_cells
-from mho.instruments.bench_file.entries import (
-    BesideEntry,
-    BoardEntry,
-    ChuckEntry,
-    DaqEntry,
-    LinesEntry,
-    PulserEntry,
-    SourceEntry,
-    SwitchEntry,
-    TesterEntry,
-)
+from mho.instruments.bench_file.entries import BoardEntry, DaqEntry, LinesEntry, SourceEntry
 from mho.instruments.bench_file.models import takes_library
 from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Daq
 from mho.keywords import Seed, keywords_checked, seed_number
+
+log = logging.getLogger(__name__)
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -48,9 +41,6 @@ def role_openers(
     seconds, before a lost connection is reopened; None never reopens one, whatever the file says. `limits` stand for the
     file's own. `libraries` are what stands for the library of a vendor, by the instrument's address in the bench file.
     """
-    # Drivers are imported only for benches that use them: each imports PyVISA or nidaqmx.
-    from mho.instruments.drivers.array_board import ArrayBoardDriver
-
     entries = source.bench.instruments
     shared: dict[str, Connection] = {}
     highest = (limits or source.bench.terminal_limits()).highest("vector")
@@ -68,21 +58,20 @@ def role_openers(
         connection = shared[entry.address]
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
-    def plain(
-        entry: SourceEntry | PulserEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry,
-        **options: Any,
-    ) -> Any:
+    def plain(entry: Any, **options: Any) -> Any:
         return connect(entry, partial(_made, entry, visa, libraries, **options)).role()
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:
-            shared[entry.address] = connect(entry, lambda: ArrayBoardDriver(entry.address, visa_library=visa))
+            shared[entry.address] = connect(entry, partial(_made, entry, visa, libraries))
         return shared[entry.address]
 
     def daq(entry: DaqEntry) -> Any:
         if entry.driver == "array_board":
             assert entries.board is not None  # the file was checked
             return board(entries.board).role(lambda whole: whole.converters)
+        if entry.is_own:
+            return plain(entry)
         return connect(entry, partial(_open_daq, entry, visa, session, highest)).role()
 
     def lines(entry: LinesEntry) -> Any:
@@ -94,6 +83,10 @@ def role_openers(
     openers: dict[str, Callable[[], Any]] = {}
     if (reader := entries.smu) is not None:
         openers["smu"] = lambda: source_of(reader)
+    if (sink := entries.sink) is not None:
+        openers["sink"] = lambda: source_of(sink)
+    for line, contact in entries.contacts.items():
+        openers[line] = partial(source_of, contact)
     if (gate := entries.gate) is not None:
         openers["gate"] = lambda: source_of(gate)
     if (pulser := entries.pulser) is not None:
@@ -110,8 +103,12 @@ def role_openers(
         )
     if (tester := entries.tester) is not None:
         openers["tester"] = lambda: lines(tester) if isinstance(tester, LinesEntry) else plain(tester)
+    if (prober := entries.prober) is not None:
+        openers["prober"] = lambda: plain(prober)
+    if (scope := entries.scope) is not None:
+        openers["scope"] = lambda: plain(scope)
     for name, one in entries.beside.items():
-        if source.bench.simulation is None or one.twin:
+        if source.bench.simulation is None or one.model.twin:
             openers[name] = partial(plain, one)
     return openers
 
@@ -181,7 +178,8 @@ def connect_instruments(
             opened.callback(instruments[role].close)
         opened.pop_all()
     beside = {name: instruments.pop(name) for name in source.bench.instruments.beside if name in instruments}
-    return BenchInstruments(**instruments, beside=beside)
+    contacts = {line: instruments.pop(line) for line in source.bench.instruments.contacts}
+    return BenchInstruments(**instruments, contacts=contacts, beside=beside)
 
 
 if TYPE_CHECKING:  # imported only for a simulated bench: the twins load slowly
@@ -257,6 +255,8 @@ def open_bench(
         stack.enter_context(lock_bench(source))
         taken()
         instruments = connect_instruments(source, source.bench.visa, nullcontext)
+        if unguarded := source.bench.unguarded():
+            log.warning("bench %s: %s", source.bench.name, unguarded)
         release = stack.pop_all().close
     opened = time.monotonic()
     return _forgetful(Bench(source, instruments, now=lambda: time.monotonic() - opened, release=release))

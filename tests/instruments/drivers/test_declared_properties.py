@@ -462,8 +462,8 @@ CONTROLLER = {
 
 # model: method: right arguments, and what may be wrong with each
 METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
-    "2450": source_meter(keithley2450, protect=PROTECT),
-    "2400": source_meter(keithley2400, protect=PROTECT),
+    "2450": source_meter(keithley2450.Keithley2450, protect=PROTECT),
+    "2400": source_meter(keithley2400.Keithley2400, protect=PROTECT),
     **{
         name: source_meter(
             getattr(keithley2636b, f"Keithley{name}Channel"),

@@ -122,7 +122,7 @@ def test_current_ranges_follow_the_level_or_hold_it(smu):
      (":SENS:VOLT:RANG 0.2;:SOUR:CURR:VLIM 1", -221), (':SENS:FUNC "RES";:SOUR:FUNC VOLT', -221),
      (":SENS:COUN 0", -222), (":SENS:CURR:AVER:COUN 101", -222), (":SENS:CURR:AVER:TCON BOTH", -224),
      (":SYST:BEEP 10,1", -222), (":SYST:BEEP 100", -109), (":ROUT:TERM BACK", -224), (":DISP:SCR KITCHEN", -224),
-     (":SENS:VOLT:RANG 201", -222), (":SENS:RES:RANG 10", -222), (":TRAC:MAKE 'mine',9", -222),
+     (":SENS:VOLT:RANG 201", -222), (":SENS:RES:RANG 1", -222), (":TRAC:MAKE 'mine',9", -222),
      (":TRAC:MAKE 'mine',10;:TRAC:MAKE 'mine',10", 1115), (":TRAC:MAKE 'mine',10,TINY", -224),
      (":TRAC:MAKE 'mine',10,WRIT;:READ? 'mine'", -221), (":TRAC:STAT:AVER?", -221), (":SENS:FREQ:NPLC 1", -113),
      (":SOUR:RES 1", -113), (":MEAS:FREQ?", -113), (":SOUR:SWE:CURR:LIN 0,1e-6,3;:INIT", -221),
@@ -312,6 +312,7 @@ def test_it_regulates_through_noise_and_gives_up_nowhere():
         ("SOUR:VOLT 30", "SOUR:VOLT:ILIM 0.2"), ("SOUR:VOLT:ILIM 0.2", "SOUR:VOLT 30"),
         ("SOUR:VOLT:ILIM 1", "SOUR:VOLT:RANG 200"), ("SOUR:VOLT:RANG 200", "SOUR:VOLT:ILIM 1"),
         ("SOUR:CURR 0.5", "SOUR:CURR:VLIM 40"), ("SOUR:CURR:VLIM 40", "SOUR:CURR 0.5"),
+        ("SOUR:CURR:VLIM 40", "SOUR:CURR:RANG 1"), ("SOUR:CURR:RANG 1", "SOUR:CURR:VLIM 40"),
         ("SOUR:VOLT:ILIM 0.2", "SOUR:SWE:VOLT:LIN 0,30,2"),
         ("SOUR:LIST:VOLT 30;:SOUR:SWE:VOLT:LIST 1,0.1;:SOUR:VOLT:ILIM 0.2", "INIT"),
     ],
@@ -329,3 +330,39 @@ def test_a_buffer_says_where_its_readings_begin_and_end(load):
     assert ask(device, places) == "0;0;0"
     device.write(b":COUN 3;:TRAC:TRIG")
     assert ask(device, places) == "1;3;3"
+
+
+def test_the_trigger_model_loops_over_readings_by_number_or_for_a_time(smu):
+    smu.write(b":OUTP ON;:SOUR:VOLT 0.5;:TRAC:TRIG;:SENS:CURR:NPLC 6")
+    assert ask(smu, ":TRIG:STAT?") == "EMPTY;EMPTY;0"
+    smu.write(b':TRIG:LOAD "SimpleLoop",3,0.1')
+    assert ask(smu, ":TRIG:STAT?;:TRAC:ACT?") == "IDLE;IDLE;0;1"
+    begun = smu.clock.now
+    smu.write(b":INIT;*WAI")
+    assert smu.clock.now - begun == pytest.approx(3 * 0.2, rel=0.01)
+    assert numbers(smu, ':TRAC:DATA? 1,3,"defbuffer1"') == pytest.approx([5e-5] * 3)
+    smu.write(b':TRIG:LOAD "DURATIONLOOP",1;:INIT')
+    assert (ask(smu, ":TRAC:ACT:END?"), ask(smu, ":OUTP?")) == ("10", "1")
+    assert smu.clock.now - begun == pytest.approx(1.6, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [(':TRIG:LOAD "Empty";:INIT', -213), (':TRIG:LOAD "GradeBinning"', -224), (':TRIG:LOAD "SimpleLoop",100001', -222),
+     (':TRIG:LOAD "SimpleLoop",3,0,"mine"', -224), (':TRIG:LOAD "SimpleLoop",0.4', -222),
+     (':TRIG:LOAD "DurationLoop",1e5;:INIT', -221),
+     (":TRIG:BLOC:NOP 1", -113)],
+)  # fmt: skip
+def test_what_the_trigger_model_refuses(smu, message, code):
+    smu.write(b':TRIG:LOAD "SimpleLoop",1;' + message.encode())
+    assert error(smu) == code
+
+
+def test_two_ohm_are_a_range_that_an_automatic_one_takes_only_where_it_may_go_so_low(smu, load):
+    load.conductance = 1.0
+    smu.write(b':SENS:FUNC "RES";:OUTP ON')
+    assert numbers(smu, ":READ?") == [pytest.approx(1.0)]
+    assert ask(smu, ":SENS:RES:RANG?") == "2.000000E+01"
+    smu.write(b":SENS:RES:RANG:AUTO:LLIM 2")
+    assert numbers(smu, ":READ?") == [pytest.approx(1.0)]
+    assert ask(smu, ":SENS:RES:RANG?") == "2.000000E+00"

@@ -493,3 +493,71 @@ def test_a_part_is_reset_with_its_device_and_belongs_to_no_other(organ):
     organ.write(b":DEPT 3;:LID OFF;:PED 7;:BLOW")
     assert ask(other, ":DEPT?;:BLOW?") == "1.00;0.00"
     assert ask(organ, "*RST;:DEPT?;:BLOW?;:LID?;:PED?") == "1.00;0.00;1;2.00"
+
+
+class Lenient(Toy):
+    common_after_colon = True
+
+
+def test_a_colon_before_a_common_command_is_for_some_instruments_only(toy):
+    lenient = Lenient(VirtualClock(), np.random.default_rng(0))
+    for device, code in ((toy, -102), (lenient, 0)):
+        device.write(b":MODE PROG; :*ESE 4;:COUN 5")
+        assert device.status.event_enable == (0 if code else 4)
+        assert ask(device, ":SYST:ERR?").startswith(f"{code},")
+
+
+class Pipe(ScpiPart):
+    """One of two, by the suffix."""
+
+    channels = (1, 2)
+    pitch = Setting(":PIPE[1|2]:PITCh", Numeric(440.0, 20.0, 20e3, unit="HZ"))
+    commands = {":PIPE[1|2]:NAME?": lambda self: self.name}
+
+    def __init__(self, device, name):
+        super().__init__(device)
+        self.name, self.heard = name, []
+
+    @pitch.check
+    def check_pitch(self, hertz):
+        if hertz == 666.0:
+            raise ScpiError(-221)
+
+    @pitch.on_change
+    def _pitch_changed(self, hertz):
+        self.heard.append(hertz)
+
+
+class Reed(Pipe):
+    pitch = Setting(":PIPE[1|2]:FREQuency", Numeric(220.0, 20.0, 2e3, unit="HZ"))
+
+
+class Pair(ScpiDevice):
+    parts = (Bellows, Reed)
+
+    def __init__(self, clock, rng):
+        super().__init__(clock, rng)
+        self.bellows = Bellows(self)
+        self.pipes = {1: Reed(self, "left"), 2: Reed(self, "right")}
+
+
+@pytest.fixture
+def pair():
+    return Pair(VirtualClock(), np.random.default_rng(0))
+
+
+def test_a_suffix_says_whose_a_command_is_where_each_channel_has_its_part(pair):
+    pair.write(b":PIPE2:FREQ 300;:PIPE:FREQ 100")
+    assert [pipe.pitch for pipe in pair.pipes.values()] == [100.0, 300.0]
+    assert ask(pair, ":PIPE2:FREQ?;NAME?;:PIPE1:FREQ? MAX;NAME?") == "3.000000E+02;right;2.000000E+03;left"
+    pair.write(b"*RST;:PIPE3:FREQ 100")
+    assert [pipe.pitch for pipe in pair.pipes.values()] == [220.0, 220.0]
+    assert ask(pair, ":SYST:ERR?").startswith("-114,")
+
+
+def test_a_setting_declared_anew_keeps_what_is_checked_and_follows_and_loses_its_header(pair):
+    pair.write(b":PIPE1:FREQ 666")
+    assert ask(pair, ":SYST:ERR?").startswith("-221,")
+    pair.write(b":PIPE1:FREQ 250;:PIPE1:PITC 500")
+    assert (pair.pipes[1].heard, pair.pipes[2].heard) == ([250.0], [])
+    assert ask(pair, ":SYST:ERR?").startswith("-113,")

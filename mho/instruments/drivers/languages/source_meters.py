@@ -1,4 +1,4 @@
-"""Common part of the drivers of source-measure units: checked configuration, confirmed safe state, paired channels."""
+"""Common part of the drivers of source-measure units: checked configuration, confirmed safe state, one unit, or a pair."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.languages.scpi import Span, one_of, within
+from mho.instruments.drivers.languages.scpi import Span, choice, control, one_of, switch, within
 from mho.instruments.roles import Reading
 
 LIST_SIZE = 2500  # largest number of levels in a list (B2900: p. 4-105; Keithley: (?))
@@ -125,6 +128,77 @@ class VoltageSourceMeter:
         """Check the levels of a list as `_listed`, and return the SCPI commands that store it."""
         values = (",".join(f"{voltage:.9e}" for voltage in piece) for piece in self._listed(voltages))
         return (f"{header}{':APP' if number else ''} {listed}" for number, listed in enumerate(values))
+
+
+class SingleSourceMeter(VoltageSourceMeter):
+    """A source meter behind an address of its own, with the commands that Keithley's 2400 and 2450 share.
+
+    A mixin for a driver, placed before `ScpiInstrument`; constructed as that.
+    `voltage_range`: fixed source range, V; `LimitError` for one that it does not have. Without it the instrument
+        chooses the range for each level, which is more accurate at small voltages, but the output may glitch where
+        the range changes.
+    """
+
+    VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
+    CURRENT_LIMIT = Span(1e-9, 1.05, "current limit", "A")
+    NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
+    SOURCE_RANGE: ClassVar[Span]
+    LONGEST_READING: ClassVar[float]  # s
+    LIMITED: ClassVar[int]  # bits of a reading's status: in compliance
+    AFTER_A_SWEEP: ClassVar[str]  # commands that bring it back to 0 V, and to single readings
+
+    source_function = choice(":SOUR:FUNC", "Control what is sourced: ``VOLT`` or ``CURR``.", ("VOLT", "CURR"))
+    source_voltage = control(":SOUR:VOLT", "Control the source level, V.", VOLTAGE)
+    protection_tripped = Instrument.measurement(
+        ":SOUR:VOLT:PROT:TRIP?", "Get whether the source is held back right now.", cast=bool
+    )
+    nplc = control(":SENS:CURR:NPLC", "Control the integration time in power line cycles.", NPLC)
+    terminals = choice(
+        ":ROUT:TERM", "Control which terminals are used; a change switches the output off.", ("FRON", "REAR")
+    )
+    output_enabled = switch(":OUTP", "Control whether the output is on.")
+    _patience: Any  # of the bus
+
+    def __init__(
+        self, address: str | Adapter, visa_library: str = "", *, voltage_range: float | None = None,
+        timeout: float = 5.0, **connection: Any,
+    ) -> None:  # fmt: skip
+        self.voltage_range = None if voltage_range is None else within(voltage_range, self.SOURCE_RANGE)
+        self._aperture = self.LONGEST_READING  # until `configure` knows
+        super().__init__(address, visa_library, timeout=timeout, **connection)  # type: ignore[call-arg]
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
+
+        Parameters
+        ----------
+        voltages : sequence of float
+            Levels, V; at most 2500, which are sent in pieces of 100 and run as one list.
+        delay : float
+            Wait at each level before its measurement, s.
+        """
+        self.check_sweep(voltages, delay)
+        was_on, count = self.output_enabled, len(voltages)
+        for command in self._list_commands(":SOUR:LIST:VOLT", voltages):
+            self.exchange(command)
+        try:
+            with self._patience(count * (delay + self._aperture + 0.05)):
+                reply = self._play(count, delay)
+        finally:
+            self.exchange(f"{self.AFTER_A_SWEEP};:OUTP {'ON' if was_on else 'OFF'}")
+        return readings(map(float, self._swept(count, reply).split(",")), self.LIMITED)
+
+    def _play(self, count: int, delay: float) -> str:
+        """Play the list, and return the reply."""
+        raise NotImplementedError
+
+    def _swept(self, count: int, reply: str) -> str:
+        """Return the readings of a sweep, after it has ended and given its `reply`."""
+        return reply
+
+    def abort(self) -> None:
+        """Stop a running sweep."""
+        self.exchange(":ABOR")
 
 
 class SourceMeterChannel:

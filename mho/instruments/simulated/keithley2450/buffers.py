@@ -161,7 +161,7 @@ def reading_queries(elements: Choice) -> dict[str, Any]:
         ":TRACe:DATA?": (
             place, place, BUFFER, elements,
             lambda self, first, last, name, chosen: self._reply(
-                self._buffer(name).slice(int(first), int(last)), chosen
+                self.buffer(name).slice(int(first), int(last)), chosen
             ),
         ),
     }  # fmt: skip
@@ -181,12 +181,12 @@ class ReadingBuffers(ScpiDevice):
             lambda self, frequency, duration: self.clock.advance(duration),
         ),
         ":SYSTem:LFRequency?": lambda self: f"{self.line_frequency:.0f}",
-        ":TRACe:CLEar": (BUFFER, lambda self, name: self._buffer(name).records.clear()),
-        ":TRACe:FILL:MODE?": (BUFFER, lambda self, name: "ONCE" if self._buffer(name).once else "CONT"),
-        ":TRACe:POINts?": (BUFFER, lambda self, name: str(self._buffer(name).capacity)),
-        ":TRACe:ACTual?": (BUFFER, lambda self, name: str(len(self._buffer(name)))),
-        ":TRACe:ACTual:STARt?": (BUFFER, lambda self, name: str(min(len(self._buffer(name)), 1))),
-        ":TRACe:ACTual:END?": (BUFFER, lambda self, name: str(len(self._buffer(name)))),
+        ":TRACe:CLEar": (BUFFER, lambda self, name: self.buffer(name).records.clear()),
+        ":TRACe:FILL:MODE?": (BUFFER, lambda self, name: "ONCE" if self.buffer(name).once else "CONT"),
+        ":TRACe:POINts?": (BUFFER, lambda self, name: str(self.buffer(name).capacity)),
+        ":TRACe:ACTual?": (BUFFER, lambda self, name: str(len(self.buffer(name)))),
+        ":TRACe:ACTual:STARt?": (BUFFER, lambda self, name: str(min(len(self.buffer(name)), 1))),
+        ":TRACe:ACTual:END?": (BUFFER, lambda self, name: str(len(self.buffer(name)))),
     }  # fmt: skip
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
@@ -204,11 +204,14 @@ class ReadingBuffers(ScpiDevice):
         """Keep only the two default buffers, empty."""
         self.buffers = {DEFAULT: Buffer(), "defbuffer2": Buffer()}
 
-    def _buffer(self, name: str) -> Buffer:
+    def buffer(self, name: str) -> Buffer:
+        """Return the buffer of a name; `ScpiError` -224 when there is none."""
         try:
             return self.buffers[name]
         except KeyError:
             raise ScpiError(-224, f"no buffer {name}") from None
+
+    _buffer = buffer  # as the DAQ6510 calls it
 
     def _reply(self, records: list[BufferRecord], elements: list[str]) -> str:
         if self.data_format == "ASC" and len(records) == 1 and elements == _USUAL:
@@ -218,7 +221,7 @@ class ReadingBuffers(ScpiDevice):
 
     def fetch(self, name: str, elements: list[str]) -> str:
         """Reply the latest reading of a buffer."""
-        buffer = self._buffer(name)
+        buffer = self.buffer(name)
         return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
 
     def _origin(self, records: list[BufferRecord]) -> float:
@@ -232,23 +235,23 @@ class ReadingBuffers(ScpiDevice):
 
     @command(":TRACe:DELete", Text())
     def _delete_buffer(self, name: str) -> None:
-        self._buffer(name)
+        self.buffer(name)
         if name.startswith("defbuffer"):
             raise ScpiError(-224, f"buffer {name} cannot be deleted")
         del self.buffers[name]
 
     @command(":TRACe:POINts", Numeric(1e5, 10, 6.875e6, integer=True), BUFFER)
     def _set_points(self, size: float, name: str) -> None:
-        old = self._buffer(name)
+        old = self.buffer(name)
         self.buffers[name] = Buffer(int(size), once=old.once, writable=old.writable)
 
     @command(":TRACe:FILL:MODE", Choice("CONT", ("CONTinuous", "ONCE")), BUFFER)
     def _set_fill_mode(self, mode: str, name: str) -> None:
-        self._buffer(name).once = mode == "ONCE"
+        self.buffer(name).once = mode == "ONCE"
 
     @query(":TRACe:STATistics:<function>", BUFFER, functions=STATISTICS)
     def _query_statistics(self, statistic: str, name: str) -> str:
-        buffer = self._buffer(name)
+        buffer = self.buffer(name)
         if not len(buffer):
             raise ScpiError(-221, f"buffer {name} is empty")
         readings = np.array([record.reading for record in buffer.slice(1, len(buffer))])

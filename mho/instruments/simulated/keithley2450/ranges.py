@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mho.instruments.simulated.analogue import TEST_CURRENTS
+from mho.instruments.simulated.analogue import TEST_CURRENTS as USUAL
 
 # function: range: (gain error, offset error in V or A), one year
 SOURCE = {
@@ -21,6 +21,6 @@ MEASURE = {
     },
     "CURR": SOURCE["CURR"],
 }  # fmt: skip
-OHM_RANGES = tuple(TEST_CURRENTS)
+TEST_CURRENTS = {2.0: 0.1, **USUAL}  # A, by range, ohm; that of 2 ohm is chosen by the user, and this one (?)
 OHM_LIMIT = 21.0  # V, the largest across an unknown resistor (?)
 OVERRANGE = 1.05

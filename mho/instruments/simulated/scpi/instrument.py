@@ -25,7 +25,8 @@
         }
 
 An instrument owns parts, such as its source: each is a `ScpiPart`, which declares its settings and commands in the same
-way. The device names their classes in `parts`, and makes them in that order.
+way. The device names their classes in `parts`, and makes them in that order; of a part with `channels` one for each, and
+the suffix of its ``NODE[1|2]`` says which of them a command is for.
 
 In a header, upper case is the short form, ``[:NODE]`` may be left out, ``NODE[1|2]`` takes a suffix, which
 the handler receives first. ``<function>`` stands for the functions of a source or meter: `FunctionSetting`, and
@@ -76,6 +77,8 @@ _REGISTERS = {"operation": "OPERation", "questionable": "QUEStionable"}
 class ScpiPart:
     """A part that an instrument owns, with settings and commands of its own; `device` is the instrument."""
 
+    channels: ClassVar[tuple[int, ...]] = ()  # of which there is one each
+
     def __init__(self, device: Any) -> None:
         self.device = device
         self.real_format, self.integer_format = device.real_format, device.integer_format
@@ -97,6 +100,7 @@ class ScpiDevice:
     integer_format: ClassVar[str] = "%d"
     scpi_version: ClassVar[str] = "1999.0"
     error_capacity: ClassVar[int] = 32
+    common_after_colon: ClassVar[bool] = False  # whether ``:*CLS`` is ``*CLS``
     parts: ClassVar[tuple[type[ScpiPart], ...]] = ()
     _language: ClassVar[Language]
 

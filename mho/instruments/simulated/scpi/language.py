@@ -240,6 +240,10 @@ class SettingBase(Generic[T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        overridden = next((vars(base)[name] for base in owner.__mro__[1:] if name in vars(base)), None)
+        if isinstance(overridden, SettingBase):  # a model's own header and limits, of what its base knows
+            self.checks = overridden.checks + self.checks
+            self.changes = overridden.changes + self.changes
 
     @property
     def forms(self) -> list[tuple[str, tuple[CommandParameter[Any], ...], CommandParameter[T]]]:
@@ -407,6 +411,7 @@ class _Leaf(NamedTuple):
     function: Callable[..., Any]
     parameters: tuple[CommandParameter[Any], ...] = ()
     owner: int = 0
+    channels: tuple[int, ...] = ()  # of a part of each: the suffix says whose it is
 
 
 class Call(NamedTuple):
@@ -499,7 +504,9 @@ def _refuse(error: ScpiError) -> Call:
 
 def _bind(leaf: _Leaf, suffixes: tuple[int, ...], texts: tuple[str, ...]) -> Call:
     """Read the parameters of one unit."""
-    parameters = leaf.parameters
+    parameters, owner = leaf.parameters, leaf.owner
+    if leaf.channels:
+        owner, suffixes = owner + leaf.channels.index(suffixes[0]), suffixes[1:]
     values: list[Any] = []
     late: list[CommandParameter[Any] | None] = [None] * len(suffixes)
     remaining, has_late = list(texts), False
@@ -521,7 +528,7 @@ def _bind(leaf: _Leaf, suffixes: tuple[int, ...], texts: tuple[str, ...]) -> Cal
         has_late = has_late or late[-1] is not None
     if remaining:
         raise ScpiError(-108)
-    return Call(leaf.function, (*suffixes, *values), tuple(late) if has_late else (), suffixes, leaf.owner)
+    return Call(leaf.function, (*suffixes, *values), tuple(late) if has_late else (), suffixes, owner)
 
 
 def resolve(call: Call, owner: Any) -> list[Any]:
@@ -540,36 +547,44 @@ def resolve(call: Call, owner: Any) -> list[Any]:
 class Language:
     """The compiled commands of a class of devices and of its `parts`, with a cache of parsed messages.
 
-    `settings`: those of the device itself, by name. `owned`: those of the device, then of each part.
+    `settings`: those of the device itself, by name. `owned`: those of the device, then of each part, or of each channel's.
     """
 
     def __init__(self, device_class: type, parts: Sequence[type] = ()) -> None:
         tree = HeaderTree()
-        classes = (device_class, *parts)
-        self.owned: list[dict[str, SettingBase[Any]]] = [{} for _ in classes]
+        self._common_after_colon: bool = getattr(device_class, "common_after_colon", False)
+        self.owned: list[dict[str, SettingBase[Any]]] = [{}]
+        places: list[tuple[type, int, tuple[int, ...]]] = [(device_class, 0, ())]
+        for part in parts:
+            channels: tuple[int, ...] = getattr(part, "channels", ())
+            places.append((part, len(self.owned), channels))
+            self.owned += [{}] * max(1, len(channels))
         self.settings = self.owned[0]
         # The device comes last: what it declares itself replaces what a part does.
-        for owner in reversed(range(len(classes))):
-            for base in reversed(classes[owner].__mro__):
-                self._collect(tree, base, classes[owner], owner)
+        for kind, owner, channels in reversed(places):
+            for base in reversed(kind.__mro__):
+                self._collect(tree, base, kind, owner, channels)
         self._find = lru_cache(4096)(tree.find)
         self._unit = lru_cache(2048)(self._compile_unit)
         self.parse: Callable[[bytes], list[Call]] = lru_cache(2048)(self.compile)
         self.known: dict[bytes, list[Call]] = {}
 
-    def _collect(self, tree: HeaderTree, base: type, kind: type, owner: int) -> None:
-        """Add what `base`, a base of the owner's class `kind`, declares."""
+    def _collect(
+        self, tree: HeaderTree, base: type, kind: type, owner: int, channels: tuple[int, ...]
+    ) -> None:
+        """Add what `base`, a base of the owner's class `kind`, declares, unless `kind` declares it anew."""
         for name, member in vars(base).items():
-            if isinstance(member, SettingBase):
+            if isinstance(member, SettingBase) and getattr(kind, name) is member:
                 self.owned[owner][name] = member
                 for header, given, parameter in member.forms:
                     asked = (_Asked(parameter),) if isinstance(parameter, Numeric) else ()
-                    tree.add(header, False, _Leaf(member.storing(), (*given, parameter), owner))
-                    tree.add(header, True, _Leaf(member.answering(parameter), (*given, *asked), owner))
+                    store, answer = member.storing(), member.answering(parameter)
+                    tree.add(header, False, _Leaf(store, (*given, parameter), owner, channels))
+                    tree.add(header, True, _Leaf(answer, (*given, *asked), owner, channels))
         for header, asks, parameters, handler in declared_headers(base):
             # A method as the class has it: an override need not declare the header again.
             function = getattr(kind, handler) if isinstance(handler, str) else handler
-            tree.add(header, asks, _Leaf(function, parameters, owner))
+            tree.add(header, asks, _Leaf(function, parameters, owner, channels))
 
     def understood(self, line: bytes) -> list[Call]:
         """Parse one program message with its line feed, and find it in `known` when it comes again.
@@ -597,6 +612,8 @@ class Language:
 
     def _compile_unit(self, text: str, path: str) -> tuple[Call, str]:
         """Parse one unit that follows a header in `path`; returns the path for the next one as well."""
+        if self._common_after_colon and text.lstrip().startswith(":*"):
+            text = text.replace(":", "", 1)
         try:
             unit = parse_unit(text)
             header = unit.header
