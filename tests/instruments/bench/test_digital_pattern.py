@@ -118,6 +118,15 @@ def test_every_way_out_leaves_the_pins_at_0_v_and_disconnected():
     assert bench.laboratory.live() == ()
 
 
+def test_a_pattern_that_runs_is_ended_before_the_pins_go_to_0_v(monkeypatch):
+    with rehearsed() as bench:
+        driver, ended = bench.instruments.tester, []
+        monkeypatch.setattr(type(driver._session), "abort", lambda self: ended.append(driver.output_enabled))
+        bench.read(DEVICES[0])
+        driver.make_safe()
+        assert ended == [True]
+
+
 def test_a_pin_that_stays_connected_is_told(monkeypatch):
     with rehearsed() as bench:
         bench.read(DEVICES[0])
