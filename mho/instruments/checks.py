@@ -133,6 +133,8 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
     if role == "tester" and not hasattr(instrument, "output_enabled"):
         advice = "give its driver the property `output_enabled`: else it is not believed when it says that it is safe"
         return _note("cannot be asked", advice)
+    if role in ("tester", "gate") and instrument.output_enabled is None:
+        return _note("cannot be asked", "it cannot measure its own outputs: look with a voltmeter")
     asked = ("smu", "sink", "gate", "tester", "chuck", *bench.instruments.contacts)
     channels = [instrument] if role in asked else []
     if role == "pulser" and bench.instruments.pulser is not None:

@@ -406,13 +406,24 @@ class NIDaq(_NIDevice):
     def _zero_outputs(self) -> None:
         with self._daqmx("bringing the outputs to 0 V (NOT confirmed)"):
             self._level_writer.write_one_sample(np.zeros(self.output_count))
-            levels = np.atleast_1d(self._monitor.read()) if self._monitor is not None else np.zeros(1)
+            levels = self._read_back()
         worst = int(np.abs(levels).argmax())
         if abs(levels[worst]) > CONFIRM:
             raise InstrumentError(
                 f"{self._outputs[worst]} still reads {levels[worst]:.3g} V after it was set to 0 V; "
                 f"switch the device off and check what drives its output"
             )
+
+    def _read_back(self) -> Floats:
+        """Return the levels of the outputs, V, as the device measures them; a zero where it cannot."""
+        return np.zeros(1) if self._monitor is None else np.atleast_1d(self._monitor.read())
+
+    def is_on(self) -> bool | None:
+        """Return whether an output is away from 0 V; None of a device that cannot measure its own."""
+        if self._monitor is None:
+            return None
+        with self._daqmx("reading the outputs back"):
+            return bool(np.abs(self._read_back()).max() > CONFIRM)
 
     def _lower_lines(self) -> None:
         if self._lines is not None:

@@ -71,6 +71,11 @@ class NILines:
         """Return channels, rates, ranges and the amplifiers' resistance as text."""
         return self._daq.settings() | {"transimpedance": f"{self._resistance:g} ohm"}
 
+    @property
+    def output_enabled(self) -> bool | None:
+        """Whether an output is away from 0 V, as the device reads it back; None where it cannot."""
+        return self._daq.is_on()
+
     def make_safe(self) -> None:
         """Stop, and take all outputs to 0 V, read back; raises `InstrumentError` where that is not confirmed."""
         self._gate = 0.0

@@ -79,9 +79,9 @@ class NIOutput:
             return float(np.atleast_1d(self._monitor.read())[0])
 
     @property
-    def output_enabled(self) -> bool:
-        """Whether it is away from 0 V; of a device without inputs nothing is known, and this is False."""
-        return abs(self.level) > CONFIRM
+    def output_enabled(self) -> bool | None:
+        """Whether it is away from 0 V; None of a device without inputs, which cannot measure its own outputs."""
+        return None if self._monitor is None else abs(self.level) > CONFIRM
 
     def configure(self, *, current_limit: float) -> None:
         """Check that the series resistor keeps `current_limit` (A), for nothing can be set; `LimitError` if not."""

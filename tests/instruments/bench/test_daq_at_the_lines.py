@@ -84,6 +84,7 @@ def test_channels_scattered_over_devices_are_the_lines_in_their_order(tmp_path):
         bench.instruments.tester._daq.write([0.0, 0.3])
         assert_allclose(daq.levels("PXI1Slot2/ao1"), [0.3], atol=1e-3)
         assert bench.laboratory.live() == ("tester",)
+        assert bench.instruments.tester.output_enabled is None  # outputs of a 6738, which has no inputs
     assert bench.laboratory.live() == ()
 
 
@@ -160,6 +161,16 @@ def test_a_sweep_waits_at_each_level_and_a_reading_takes_its_nplc(tmp_path):
         assert [one.voltage for one in points] == [0.1, 0.2]
         with pytest.raises(InputError, match="a sweep of 2 points of 60 s and 1000 samples each is longer"):
             bench.sweep(DEVICES[0], [0.1, 0.2], delay=60.0)
+
+
+def test_it_says_whether_an_output_is_on():
+    with rehearsed(BENCHES / "daq-row.toml") as bench:
+        driver = bench.instruments.tester
+        assert driver.output_enabled is False
+        driver._daq.write([0.0, 0.1])
+        assert driver.output_enabled is True
+        driver.make_safe()
+        assert driver.output_enabled is False
 
 
 @pytest.mark.parametrize("kind", ["underflow", "timeout"])

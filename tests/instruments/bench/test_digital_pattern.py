@@ -6,7 +6,9 @@ import importlib.util
 import inspect
 import sys
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from repository import ROOT
@@ -14,9 +16,12 @@ from repository import ROOT
 from mho.errors import BenchError, InputError, InstrumentError, LimitError
 from mho.instruments.bench.locking import _keys
 from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.drivers.ni_output import NIOutput
 from mho.instruments.opening.opening import open_rehearsal
 from mho.instruments.roles import Cell, Pulse
+from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import DaqFault
+from mho.instruments.simulated.ni_output import SimulatedNIOutput
 
 BENCHES = ROOT / "docs/benches"
 BENCH = str(BENCHES / "digital-pattern.toml")
@@ -111,6 +116,15 @@ def test_every_way_out_leaves_the_pins_at_0_v_and_disconnected():
     assert {pin.level() for pin in pins.values()} == {None}
     assert {pin.forced for pin in pins.values()} == {0.0}
     assert bench.laboratory.live() == ()
+
+
+def test_a_pattern_that_runs_is_ended_before_the_pins_go_to_0_v(monkeypatch):
+    with rehearsed() as bench:
+        driver, ended = bench.instruments.tester, []
+        monkeypatch.setattr(type(driver._session), "abort", lambda self: ended.append(driver.output_enabled))
+        bench.read(DEVICES[0])
+        driver.make_safe()
+        assert ended == [True]
 
 
 def test_a_pin_that_stays_connected_is_told(monkeypatch):
@@ -208,6 +222,30 @@ def test_an_output_is_the_gate_and_is_read_back():
         assert bench.laboratory.monitor.extremes()["word line"].highest == pytest.approx(2.5, rel=1e-3)
         assert "PXIe-6363 (PXI1Slot3" in gate.identify()
     assert bench.laboratory.live() == ()
+
+
+def test_an_output_of_a_device_without_inputs_cannot_be_asked():
+    twin = SimulatedNIOutput(VirtualClock(), np.random.default_rng(0), Line(), product="PXIe-6738")
+    gate = NIOutput("PXI1Slot2/ao3", library=twin)
+    gate.hold(1.0)
+    assert gate.output_enabled is None
+    assert np.isnan(gate.level)
+    gate.make_safe()
+    gate.close()
+    assert Line.volts[-1] == pytest.approx(0.0, abs=1e-3)
+    assert max(Line.volts) == pytest.approx(1.0, abs=1e-3)
+
+
+class Line:
+    """A line that records its levels, V."""
+
+    volts: ClassVar[list[float]] = []
+
+    def drive(self, volts, *, connected):
+        self.volts.append(volts)
+
+    def current(self, volts, aperture):
+        return 0.0
 
 
 def test_an_output_that_cannot_be_brought_to_0_v_is_told():
