@@ -362,6 +362,12 @@ def test_a_trigger_pulse_lasts_its_width(twin):
     assert numbers(twin, "digio.trigger[2].release() print(digio.readbit(2))") == [1]
 
 
+def test_a_trigger_that_comes_during_a_pulse_is_ignored(twin):
+    ask(twin, "digio.trigger[2].mode = digio.TRIG_FALLING digio.trigger[2].pulsewidth = 1e-3")
+    script = "digio.trigger[2].assert() delay({}) " * 3 + "print(digio.readbit(2))"
+    assert numbers(twin, script.format(0.5e-3, 0.7e-3, 0.8e-3)) == [0]  # the third lasts until 2.2 ms
+
+
 def test_a_pulse_ends_when_its_events_are_dropped(twin):
     ask(twin, "digio.trigger[2].mode = 1 digio.trigger[2].pulsewidth = 100 digio.trigger[2].assert()")
     ask(twin, "smua.trigger.initiate() waitcomplete()")
