@@ -212,7 +212,8 @@ plan, the queue, a rehearsal, the form in the window and a script.
         ((code(one), does, SERVED_BY[one]) for one, does in OPERATIONS.items()),
     )
     text += """
-A simulated chip is at any temperature at once; on instruments a temperature takes a controller.
+A simulated chip is at any temperature at once; on instruments a temperature takes a controller. Where nothing serves
+`program`, write-verify does the same with `gate` and `pulse`: what needs `program` needs these two then.
 
 ## What each procedure needs
 

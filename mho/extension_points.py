@@ -25,7 +25,7 @@ MANIFEST = "manifest.json"
 """Beside the modules of the targets: by group (``procedures``) and name, what is known of each without its code."""
 
 
-NAMED_BY_TARGET = ("procedure", "strategy")
+NAMED_BY_TARGET = ("procedure", "strategy", "driver")
 """What a user may name as ``module:Class`` instead."""
 
 

@@ -147,6 +147,8 @@ class ChipMap(StrictModel):
     Attributes
     ----------
     name, description : str
+    terminals : tuple of str
+        What a source can be wired to; without word lines the chip is a passive crossbar.
     levels : LevelMap
         Conductances (S) of the digits, and their windows.
     write_verify : WriteVerifySettings
@@ -173,6 +175,7 @@ class ChipMap(StrictModel):
 
     name: str
     description: str = ""
+    terminals: tuple[str, ...] = ("bit line", "source line", "word line")
     levels: LevelMap
     write_verify: WriteVerifySettings = WriteVerifySettings()
     cells: CellMap = CellMap()
@@ -180,6 +183,14 @@ class ChipMap(StrictModel):
         default="", description="the list of defects, beside this file (mho.chip_maps.defects)"
     )
     arrays: tuple[ArrayMap, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _cells_have_two_ends(self) -> ChipMap:
+        if missing := {"bit line", "source line"}.difference(self.terminals):
+            raise ValueError(
+                f"`terminals` lacks the {min(missing)}: every cell lies between a bit line and a source line"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> ChipMap:

@@ -24,7 +24,7 @@ def print_report(report: checks.BenchReport, console: Console) -> None:
         if finding.subject != subject and subject:
             table.add_section()
         table.add_row(
-            finding.subject if finding.subject != subject else "", finding.what,
+            (finding.title or finding.subject) if finding.subject != subject else "", finding.what,
             Text(finding.verdict, STYLES[finding.verdict]), Text(finding.detail), Text(finding.advice),
         )  # fmt: skip
         subject = finding.subject

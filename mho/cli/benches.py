@@ -110,8 +110,9 @@ def safe(bench: BenchArgument = "simulated") -> None:
         if said := queue.tell_queue(bench, SafetyResult(False, str(error), error.live)):
             typer.echo(said, err=True)
         raise
+    tools = bench_file.load_bench_file(bench).bench.instruments
     for role, identity in done.identities.items():
-        typer.echo(f"{role:7s} safe  {identity}{'  (was on)' if role in done.left_on else ''}")
+        typer.echo(f"{tools.title(role):7s} safe  {identity}{'  (was on)' if role in done.left_on else ''}")
     if said := queue.tell_queue(bench, SafetyResult(True, confirmed=done.at)):  # which may have warned of it
         typer.echo(said)
 
@@ -130,6 +131,8 @@ def show(bench: BenchArguments = ["simulated"]) -> None:  # noqa: B006  # Typer 
     (source,) = sources
     typer.echo(source.text, nl=False)
     print_abilities(source.bench, entries, Terminal(stderr=True, soft_wrap=True))
+    if unguarded := source.bench.unguarded():
+        say(unguarded, err=True)
 
 
 @bench_app.command()

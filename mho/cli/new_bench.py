@@ -25,10 +25,18 @@ with late_imports():
 
 NONE, ITSELF, OWN_CONVERTERS = "none", "read", "-"
 QUESTIONS = {
-    "read": "Which instrument reads, wired to the bit line ([NAME=]DRIVER@ADDRESS, or DRIVER:CHANNEL@ADDRESS)?",
+    "read": "Which instrument reads, wired to the bit line ([NAME=]DRIVER@ADDRESS, DRIVER:CHANNEL@ADDRESS; of your own: "
+    "FILE.py:Class,FILE.py:TwinClass@ADDRESS; none where one addresses cells by itself)?",
+    "tester": "Which instrument of your own addresses cells by itself (FILE.py:Class,FILE.py:TwinClass@ADDRESS)?",
+    "serves": "Which operations does it serve (select, read, sweep, gate, pulse, multiply)?",
     "gate": "Which holds the gate, wired to the word line (likewise; another channel of the same unit; none)?",
     "pulse": "Which generator pulses, channel 1 on the bit line (likewise; read: the unit that reads by itself; none)?",
     "board": "At which address is the array board that selects cells (none)?",
+    "matrix": "Which switch matrix selects cells instead (keithley707b@ADDRESS, keysightb2201a@ADDRESS; none)?",
+    "rows": "What is at its rows (read=1A, gate=1B, pulse=1C, pulse 2=1D, ground=1E)?",
+    "bit_columns": "At which of its columns are the bit lines, in their order (101:108)?",
+    "source_columns": "At which the source lines (none where they are grounded for good)?",
+    "word_columns": "At which the word lines (none where they are not switched)?",
     "bias_tee": "Do the generator and the unit that reads join in a bias tee (y/n)?",
     "vectors": "Which NI channels play and read vectors (OUTPUTS,INPUTS; - for the board's own converters; none)?",
     "chip": "Which chip map: a packaged one, or a path?",
@@ -40,23 +48,36 @@ QUESTIONS = {
 }
 UNITS = {"bit_line": "V", "source_line": "V", "word_line": "V", "current": "A", "pulse_width": "s"}
 SLOW = 10e-3  # s: a source-measure unit's pulses take 200 us and more, whatever the chip's own take
-OPTIONAL = ("gate", "pulse", "board", "vectors", "source_line")  # may be none
+OPTIONAL = (
+    "read", "gate", "pulse", "board", "matrix", "source_columns", "word_columns", "vectors", "source_line",
+)  # fmt: skip
+"""What may be none."""
 TWO_SOURCES = (
-    "the generator and the unit that reads would both be at the bit line: answer y, name the array board that switches "
-    "between them, or describe a switch matrix by hand, as docs/bench.md does"
+    "the generator and the unit that reads would both be at the bit line: answer y, or name the array board, or the switch "
+    "matrix, that switches between them"
 )
 
 
 def new(
     path: Annotated[Path, typer.Argument(help="the bench file (.toml) to write", show_default=False)],
     read: Annotated[
-        str, typer.Option(help="reads: DRIVER@ADDRESS, DRIVER:CHANNEL@ADDRESS, NAME=DRIVER@ADDRESS")
+        str,
+        typer.Option(
+            help="reads: DRIVER@ADDRESS, DRIVER:CHANNEL@ADDRESS, NAME=DRIVER@ADDRESS, DRIVER,TWIN@ADDRESS; none"
+        ),
     ] = "",
+    tester: Annotated[str, typer.Option(help="addresses cells by itself, where none reads, likewise")] = "",
+    serves: Annotated[str, typer.Option(help="the operations that it serves, as select,read")] = "",
     gate: Annotated[str, typer.Option(help="holds the gate, likewise; none")] = "",
     pulse: Annotated[
         str, typer.Option(help="pulses, likewise; read: the unit that reads, by itself; none")
     ] = "",
     board: Annotated[str, typer.Option(help="address of the array board; none")] = "",
+    matrix: Annotated[str, typer.Option(help="switch matrix that selects cells, DRIVER@ADDRESS; none")] = "",
+    rows: Annotated[str, typer.Option(help="what is at its rows, as read=1A,ground=1B")] = "",
+    bit_columns: Annotated[str, typer.Option(help="its columns at the bit lines, as 101:108")] = "",
+    source_columns: Annotated[str, typer.Option(help="at the source lines; none")] = "",
+    word_columns: Annotated[str, typer.Option(help="at the word lines; none")] = "",
     bias_tee: Annotated[
         bool, typer.Option("--bias-tee", help="the generator and the unit that reads join in one")
     ] = False,
@@ -85,19 +106,32 @@ def new(
     if path.exists():
         raise InputError(f"{path} is there already, and stays as it is; name another file")
     given = {
-        "read": read, "gate": gate, "pulse": pulse, "board": board, "bias_tee": "y" if bias_tee else "",
-        "vectors": vectors, "chip": chip, "bit_line": bit_line, "source_line": source_line, "word_line": word_line,
-        "current": current, "pulse_width": pulse_width,
+        "read": read, "tester": tester, "serves": serves, "gate": gate, "pulse": pulse, "board": board, "matrix": matrix,
+        "rows": rows, "bit_columns": bit_columns, "source_columns": source_columns, "word_columns": word_columns,
+        "bias_tee": "y" if bias_tee else "", "vectors": vectors, "chip": chip, "bit_line": bit_line,
+        "source_line": source_line, "word_line": word_line, "current": current, "pulse_width": pulse_width,
     }  # fmt: skip
-    missing = [name for name, text in given.items() if not text and _is_asked(name, given)]
+    with bench_file.modules_beside(path.absolute().parent):
+        _write(path, _bench(path, given, visa, ask))
+
+
+def _bench(path: Path, given: dict[str, str], visa: str | None, ask: bool | None) -> doctor.NewBench:
+    """Return the bench of these answers, and of those that are asked for."""
     asking = sys.stdin.isatty()
+    if not asking and not given["matrix"] and given["board"] == NONE:
+        given["matrix"] = NONE
+    missing = [name for name, text in given.items() if not text and _is_asked(name, given)]
     if missing and not asking:
         raise InputError(f"nobody can be asked here: give {', '.join(map(_option, missing))}")
     suggested: dict[str, str] = {}
     if visa is None or (missing and asking):
         library, suggested = _look_at_buses(ask, asking)
         visa = library if visa is None else visa
-    bench = _answered(path, given, suggested, visa)
+    return _answered(path, given, suggested, visa)
+
+
+def _write(path: Path, bench: doctor.NewBench) -> None:
+    """Check a bench on twins, write it, and say what it can do."""
     report = doctor.check_on_twins(bench, path)
     doctor.write_new(path, doctor.bench_text(bench))
     print_report(report, Terminal())
@@ -115,19 +149,30 @@ def _option(name: str) -> str:
 
 def _is_asked(name: str, answers: Mapping[str, str]) -> bool:
     """Return whether a question has a sense after the answers to those before it; "" is one that is not known yet."""
-    pulse, board = answers["pulse"], answers["board"]
-    generator = pulse not in (NONE, ITSELF)
+    pulse, board, matrix = answers["pulse"], answers["board"], answers["matrix"]
+    generator, by_tester = pulse not in (NONE, ITSELF), answers["read"] == NONE
+    serves = answers["serves"].replace(" ", "").split(",")
     match name:
+        case "tester" | "serves":
+            return by_tester
+        case "word_line":
+            return "gate" in serves if by_tester else answers["gate"] != NONE
+        case "pulse_width":
+            return "pulse" in serves if by_tester else pulse != NONE
+        case "read" | "chip" | "bit_line" | "current":
+            return True
+        case _ if by_tester:
+            return False
+        case "matrix":
+            return board == NONE
+        case "rows" | "bit_columns" | "source_columns" | "word_columns":
+            return board == NONE and matrix not in (NONE, "")
         case "bias_tee":
-            return generator and bool(pulse) and board == NONE
+            return generator and bool(pulse) and board == NONE and matrix in (NONE, "")
         case "vectors":
             return board != NONE
         case "source_line":
             return generator
-        case "word_line":
-            return answers["gate"] != NONE
-        case "pulse_width":
-            return pulse != NONE
     return True
 
 
@@ -159,18 +204,21 @@ def _look_at_buses(ask: bool | None, asking: bool) -> tuple[str, dict[str, str]]
 def _answered(path: Path, given: dict[str, str], suggested: dict[str, str], visa: str) -> doctor.NewBench:
     """Ask for what is not given, with what may be meant, until it can be used; return the bench."""
     answers, values = dict(given), dict[str, Any]()
-    suggested = {"gate": NONE, "pulse": ITSELF, "board": NONE, "vectors": OWN_CONVERTERS, **suggested}
+    suggested = {
+        "gate": NONE, "pulse": ITSELF, "board": NONE, "matrix": NONE, "source_columns": NONE, "word_columns": NONE,
+        "vectors": OWN_CONVERTERS, **suggested,
+    }  # fmt: skip
     for name in QUESTIONS:
         if not _is_asked(name, answers):
             if given[name]:
                 raise InputError(f"{_option(name)} has no use on this bench: leave it out")
             continue
         if name == "chip":
-            suggested["chip"] = "device" if answers["board"] == NONE else "reference"
+            suggested |= _likely_chip(answers)
         while name not in values:
             answers[name] = given[name] or _ask(QUESTIONS[name], suggested.get(name))
             try:
-                value = _value(name, answers[name])
+                value = _value(name, answers[name], answers)
                 if name == "gate" and value is not None:
                     _check_apart(value, values["read"])
                 values[name] = value
@@ -186,8 +234,19 @@ def _answered(path: Path, given: dict[str, str], suggested: dict[str, str], visa
     if answers["pulse"] == ITSELF:
         values["pulse"] = values["read"]
     ratings = doctor.Ratings(**{name: values.pop(name) for name in UNITS if name in values})
-    values["board"] = values["board"] or ""
-    return doctor.NewBench(name=path.stem, ratings=ratings, visa=visa, **values)
+    values["board"] = values.get("board") or ""
+    unit = values.pop("matrix", None)
+    rows = values.pop("rows", {})
+    lines = [values.pop(f"{one}_columns", None) or () for one in ("bit", "source", "word")]
+    matrix = None if unit is None else doctor.Matrix(unit, rows, *lines)
+    return doctor.NewBench(name=path.stem, ratings=ratings, visa=visa, matrix=matrix, **values)
+
+
+def _likely_chip(answers: Mapping[str, str]) -> dict[str, str]:
+    """Return the suggestion for the chip map; none for a chip of one's own size."""
+    if answers["read"] == NONE or answers["matrix"] not in (NONE, ""):
+        return {}
+    return {"chip": "device" if answers["board"] == NONE else "reference"}
 
 
 def _check_apart(gate: doctor.Wired, read: doctor.Wired) -> None:
@@ -205,8 +264,11 @@ def _ask(question: str, suggestion: str | None) -> str:
         raise Aborted("stopped; nothing was written") from None
 
 
-def _value(name: str, text: str) -> Any:
-    """Return what an answer means, None for none; raises an `MhoError` for one that cannot be."""
+def _value(name: str, text: str, answers: Mapping[str, str]) -> Any:
+    """Return what an answer means, None for none; raises an `MhoError` for one that cannot be.
+
+    `answers`: all so far, among them the switch matrix's, whose columns are called as its driver says.
+    """
     if text == NONE and name in OPTIONAL:
         return None
     if name in UNITS:
@@ -215,12 +277,17 @@ def _value(name: str, text: str) -> Any:
         if not text.lower().startswith("y"):
             raise InputError(TWO_SOURCES)
         return True
-    if name == "read" and text == NONE:
-        raise InputError(f"--read is none, and a bench reads. {doctor.BY_HAND}")
     if name == "pulse" and text == ITSELF:
         return None
-    if name in ("read", "gate", "pulse"):
+    if name in ("read", "gate", "pulse", "matrix", "tester"):
         return doctor.Wired.parse(text, name)
+    if name == "serves":
+        return doctor.operations_of(text)
+    if name == "rows":
+        return doctor.rows_of(text)
+    if name.endswith("_columns"):
+        driver = doctor.Wired.parse(answers["matrix"], "matrix").driver
+        return doctor.columns_of(text, driver, _option(name).removeprefix("--"))
     if name == "chip":
         doctor.chip_suggests(text)  # there is such a map
     if name != "vectors":

@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from mho.doctor.machine import Machine
     from mho.doctor.new_bench import (
         BY_HAND,
+        Matrix,
         NewBench,
         Ratings,
         Wired,
         bench_text,
         check_on_twins,
         chip_suggests,
+        columns_of,
         found_instruments,
+        operations_of,
+        rows_of,
         suggestions,
         write_new,
     )
@@ -41,7 +45,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BY_HAND", "Finding", "Machine", "NewBench", "Ratings", "Verdict", "Wired", "ask_identities", "bench_text",
-    "check_on_twins", "chip_suggests", "examine", "found_instruments", "may_be_asked", "mho_version", "suggestions",
-    "write_new",
+    "BY_HAND", "Finding", "Machine", "Matrix", "NewBench", "Ratings", "Verdict", "Wired", "ask_identities", "bench_text",
+    "check_on_twins", "chip_suggests", "columns_of", "examine", "found_instruments", "may_be_asked",
+    "mho_version", "operations_of", "rows_of", "suggestions", "write_new",
 ]  # fmt: skip

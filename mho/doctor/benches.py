@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from mho.doctor.buses import is_measuring
 from mho.doctor.findings import Ending, Finding
@@ -126,7 +126,7 @@ def check_instruments(machine: Machine) -> Iterator[Finding]:
                 "none on USB, GPIB and PXI to ask; those on serial ports and networks only with --bench"
             )
             return
-        yield from _ask(machine, library, asked)
+        yield from _ask(machine, library, asked, {})
 
 
 def _of_bench(machine: Machine) -> Iterator[Finding]:
@@ -144,7 +144,8 @@ def _of_bench(machine: Machine) -> Iterator[Finding]:
         )
     else:
         addresses = list(dict.fromkeys(source.bench.instruments.addresses()))
-        yield from _ask(machine, source.bench.visa, addresses)
+        named = {getattr(one, "address", ""): name for name, one in source.bench.instruments.root.items()}
+        yield from _ask(machine, source.bench.visa, addresses, named)
 
 
 def may_be_asked(resources: Iterable[str]) -> list[str]:
@@ -167,21 +168,23 @@ def ask_identities(
         yield address, answer
 
 
-def _ask(machine: Machine, library: str, addresses: list[str]) -> Iterator[Finding]:
+def _ask(machine: Machine, library: str, addresses: list[str], named: Mapping[str, str]) -> Iterator[Finding]:
+    """Ask what is at these addresses for its identity; `named` has the names that a bench file gives some of them."""
     say = Ending("instruments")
     for address, answer in ask_identities(machine, library, addresses):
+        where = f"{named[address]} at {address}" if address in named else address
         if trouble := answer.get("trouble"):
             advice = "look at cable, power and address; `mho bench check` says more"
-            yield say.wrong(f"{address}: {trouble}", advice, private=_names_in(address))
+            yield say.wrong(f"{where}: {trouble}", advice, private=_names_in(address))
             continue
         fields = [field.strip() for field in answer["identity"].split(",")]
         if len(fields) != 4:  # not IEEE 488.2, section 10.14
             yield say.note(
-                f"{address}: {answer['identity']!r} is no identity", "is this the instrument that is meant?"
+                f"{where}: {answer['identity']!r} is no identity", "is this the instrument that is meant?"
             )
             continue
         maker, model, serial, firmware = fields
-        what = f"{address}: {maker} {model}, serial {serial}, firmware {firmware}"
+        what = f"{where}: {maker} {model}, serial {serial}, firmware {firmware}"
         secret = (serial,) if len(serial) > 1 else ()  # 0 where there is none
         yield say.ok(what, private=(*secret, *_names_in(address)))
 

@@ -94,6 +94,10 @@ def check_packages(machine: Machine) -> Iterator[Finding]:
             )
     yield say.ok(", ".join(f"{name} {version}" for name, version in versions.items() if version))
     whole = [extra for extra, wanted in extras.items() if all(map(_is_there, wanted))]
+    from mho.instruments.bench_file import offered_drivers
+
+    if offered := offered_drivers():
+        yield Ending("drivers").ok(", ".join(f"{name} of {package}" for name, package in offered.items()))
     yield Ending("extras").ok(", ".join(sorted(whole)) or "none")
 
 

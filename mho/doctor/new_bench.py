@@ -20,12 +20,18 @@ from mho.doctor.machine import Machine
 from mho.errors import BenchError, BenchInUseError, InputError
 from mho.instruments import checks, laboratory
 from mho.instruments.bench_file import (
+    OPERATIONS,
     PULSE_GENERATORS,
     SOURCE_METERS,
+    SWITCH_MATRICES,
     VOLTAGE_SOURCES,
     Model,
+    find_model,
+    lacking,
     load_bench_file,
+    offered_drivers,
 )
+from mho.instruments.roles import SourceMeter
 
 EDGE = 10e-9  # s, of the pulser, 10 to 90 %
 STEEPEST = 1.2 * 0.8 / EDGE  # V/s for each volt of a pulse: its edges, and a fifth more
@@ -35,29 +41,43 @@ SERVING: Mapping[str, Mapping[str, Model]] = {
     "read": SOURCE_METERS, "gate": {**SOURCE_METERS, **VOLTAGE_SOURCES}, "pulse": PULSE_GENERATORS,
 }  # fmt: skip
 BY_HAND = (
-    "An instrument of your own is described by hand: docs/bench.md; one that addresses cells by itself: "
-    "docs/benches/microcontroller.md"
+    "One of your own is module:Class or path/file.py:Class, and its twin after a comma: docs/writing-a-driver.md; one that "
+    "addresses cells by itself: --read none and --tester, docs/benches/microcontroller.md"
 )
-NAMES = {"read": "smu", "gate": "gate", "pulse": "pulser"}  # of instruments that are given none
+MODELS: Mapping[str, Mapping[str, Model]] = {**SERVING, "matrix": SWITCH_MATRICES, "tester": {}}
+NAMES = {"read": "smu", "gate": "gate", "pulse": "pulser", "matrix": "matrix", "tester": "tester"}
+"""Of instruments that are given none."""
+KINDS = {"read": "source meter", "pulse": "pulse generator", "matrix": "switch matrix", "tester": "tester"}
+SOURCES = {"read": "smu", "gate": "gate", "pulse": "pulser 1", "pulse 2": "pulser 2", "ground": "ground"}
+"""What a bench file calls the sources at the rows of a switch matrix, by what they are called when one is asked for."""
 _WIRED = re.compile(
-    r"(?:(?P<name>[A-Za-z_]\w*)\s*=\s*)?(?P<driver>[^@\s=]+?)(?::(?P<channel>\d+))?@(?P<address>\S.*)"
+    r"(?:(?P<name>[A-Za-z_]\w*)\s*=\s*)?(?P<driver>[^@\s=,]+?)(?::(?P<channel>\d+))?(?:,\s*(?P<twin>[^@\s=,]+))?"
+    r"@(?P<address>\S.*)"
 )
+OUTPUTS = 12  # of a card of a B2201A
+_COLUMNS = re.compile(r"(?:output\s+)?(\d+)(?::(\d+))?")
 
 
 @dataclass(frozen=True)
 class Wired:
-    """An instrument: its driver, its VISA address, the channel where it has several, and its name in the file."""
+    """An instrument: its driver, its VISA address, the channel where it has several, and its name in the file.
+
+    `twin` and `kind` are those of a driver of one's own; "" for one of mho's.
+    """
 
     driver: str
     address: str
     channel: int = 1
     name: str = ""
+    twin: str = ""
+    kind: str = ""
 
     @classmethod
     def parse(cls, text: str, what: str) -> Wired:
         """Return what ``keithley2450@ADDRESS`` or ``analyser=keithley2636b:2@ADDRESS`` names, as an answer to `what`.
 
-        `what`: a key of `SERVING`. `InputError` for another spelling, or a driver that is no such instrument's.
+        A class of one's own, ``own.py:Meter,own.py:SimulatedMeter@ADDRESS``, is imported. `what`: a key of `MODELS`.
+        `InputError` for another spelling, or a driver that is no such instrument's.
         """
         match = _WIRED.fullmatch(text.strip())
         if match is None:
@@ -65,12 +85,8 @@ class Wired:
                 f"--{what} is {text!r}; write DRIVER@ADDRESS, or NAME=DRIVER:CHANNEL@ADDRESS, as in "
                 "keithley2450@GPIB0::4::INSTR"
             )
-        model = SERVING[what].get(match["driver"])
-        if model is None:
-            raise InputError(
-                f"--{what} names {match['driver']!r}, and there is no such driver here; there are "
-                f"{', '.join(SERVING[what])}. {BY_HAND}"
-            )
+        driver, twin = match["driver"], match["twin"] or ""
+        model, kind = _model_of(what, driver, twin)
         if what == "pulse" and match["channel"]:
             raise InputError(
                 f"--pulse is {text!r}, with a channel: channel 1 of a generator is at the bit line, 2 at the source line "
@@ -81,11 +97,85 @@ class Wired:
             raise InputError(
                 f"--{what} names channel {channel} of a {match['driver']}, which has {model.channels}; name one of those"
             )
-        return cls(match["driver"], match["address"].strip(), channel, match["name"] or NAMES[what])
+        return cls(driver, match["address"].strip(), channel, match["name"] or NAMES[what], twin, kind)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a voltage source that measures nothing."""
+        return self.driver in VOLTAGE_SOURCES or self.kind == "voltage source"
 
     def is_unit_of(self, other: Wired) -> bool:
         """Return whether both are one instrument."""
         return (self.driver, self.address.upper()) == (other.driver, other.address.upper())
+
+
+def _model_of(what: str, driver: str, twin: str) -> tuple[Model, str]:
+    """Return the model of a driver that is to serve `what`, and its kind where it is one's own."""
+    models = MODELS[what]
+    if driver in models:
+        if twin:
+            raise InputError(f"--{what} names a twin, and {driver} has its own: leave {twin} out")
+        return models[driver], ""
+    if ":" not in driver:
+        there = f"; there are {', '.join(models)}" if models else ""
+        offered = "".join(f", {name} of {package}" for name, package in offered_drivers().items())
+        also = f" Installed packages offer {offered[2:]}, by hand, too." if offered else ""
+        raise InputError(
+            f"--{what} names {driver!r}, and there is no such driver here{there}. {BY_HAND}{also}"
+        )
+    try:
+        model = find_model(models, driver, twin)
+        if what in KINDS:
+            return model, KINDS[what]
+        measures = model.channels > 1 or not lacking(model.load_driver(), SourceMeter)
+        return model, "source meter" if measures else "voltage source"
+    except ValueError as error:
+        raise InputError(f"--{what} names {driver}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A switch matrix that selects cells: what is at its rows, and the columns at which the chip's lines are."""
+
+    unit: Wired
+    rows: Mapping[str, str]  # source by row
+    bit_lines: tuple[str, ...]
+    source_lines: tuple[str, ...] = ()  # of none: they are grounded for good
+    word_lines: tuple[str, ...] = ()  # of none: they are not switched
+
+
+def rows_of(text: str) -> dict[str, str]:
+    """Return the sources at the rows of a matrix, as in ``read=1A, gate=1B``, by row; `InputError` for another spelling."""
+    rows: dict[str, str] = {}
+    for part in text.split(","):
+        source, equals, row = (one.strip() for one in part.partition("="))
+        if source not in SOURCES or not equals or not row or row in rows:
+            raise InputError(
+                f"--rows is {text!r}; write what is at which row, each once, of {', '.join(SOURCES)}: read=1A, ground=1B"
+            )
+        rows[row] = SOURCES[source]
+    return rows
+
+
+def columns_of(text: str, driver: str, what: str) -> tuple[str, ...]:
+    """Return the columns in ``101:108, 201`` (the last included) as the matrix calls them; `InputError` for none."""
+    columns: list[str] = []
+    before = "output " if driver == "keysightb2201a" else ""
+    for part in text.split(","):
+        match = _COLUMNS.fullmatch(part.strip())
+        if match is None:
+            raise InputError(f"--{what} is {text!r}; write columns and ranges of them, as in 101:108,201")
+        columns += [f"{before}{number}" for number in range(int(match[1]), int(match[2] or match[1]) + 1)]
+    return tuple(columns)
+
+
+def operations_of(text: str) -> tuple[str, ...]:
+    """Return the operations in a list; `InputError` for one that is none."""
+    named = tuple(one.strip() for one in text.split(","))
+    for one in named:
+        if one not in OPERATIONS:
+            raise InputError(f"--serves names {one!r}, and a bench has {', '.join(OPERATIONS)}")
+    return named
 
 
 @dataclass(frozen=True)
@@ -106,13 +196,14 @@ class NewBench:
     `read` is wired to the bit line, `gate` to the word line. `pulse` is a generator, with channel 1 at the bit line and,
     where the source line is rated, channel 2 there; or `read` itself, which then pulses, too. `bias_tee` joins it with
     `read`. `board` is the array board's address, "" where there is none; `vectors` are outputs and inputs of an NI DAQ,
-    both "" for the board's own converters, None where nothing plays vectors. `visa` is PyVISA's choice of a library, ""
-    for the system's.
+    both "" for the board's own converters, None where nothing plays vectors. `matrix` selects cells where no board does.
+    `visa` is PyVISA's choice of a library, "" for the system's. A `tester` addresses cells by itself and `serves`
+    operations; then all others are None.
     """
 
     name: str
     chip: str
-    read: Wired
+    read: Wired | None
     ratings: Ratings
     gate: Wired | None = None
     pulse: Wired | None = None
@@ -120,11 +211,16 @@ class NewBench:
     board: str = ""
     vectors: tuple[str, str] | None = None
     visa: str = ""
+    matrix: Matrix | None = None
+    tester: Wired | None = None
+    serves: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         used = {"board": "the board", "daq": "what plays vectors"}
-        for what, one in (("read", self.read), ("gate", self.gate), ("pulse", self.pulse)):
-            if one is None or (what != "read" and one.is_unit_of(self.read)):
+        matrix = None if self.matrix is None else self.matrix.unit
+        named = {"read": self.read, "gate": self.gate, "pulse": self.pulse, "matrix": matrix}
+        for what, one in named.items():
+            if one is None or (what != "read" and self.read is not None and one.is_unit_of(self.read)):
                 continue
             if one.name in used:
                 raise InputError(
@@ -171,8 +267,8 @@ def chip_suggests(chip: str) -> dict[str, float]:
     return {name: value for name, value in bears.items() if value is not None} | {"pulse_width": longest}
 
 
-def bench_text(bench: NewBench, simulated: Mapping[str, str] | None = None) -> str:
-    """Return the text of a bench file; with `simulated`, the products of NI devices by name, one of twins."""
+def bench_text(bench: NewBench) -> str:
+    """Return the text of a bench file."""
     own_map = (
         "" if bench.gate is not None or bench.chip != "device"
         else ". For two terminals copy docs/benches/two-terminals.toml"
@@ -181,12 +277,13 @@ def bench_text(bench: NewBench, simulated: Mapping[str, str] | None = None) -> s
         "# Written by `mho bench new`. What each key means: docs/bench.md.\n"
         f"name = {_quoted(bench.name)}\n"
         f"chip = {_quoted(bench.chip)}  # a packaged chip map, or the path of one{own_map}\n"
-        + (f"visa = {_quoted(bench.visa)}  # PyVISA's library\n" if bench.visa and simulated is None else "")
-        + ("" if simulated is None else "\n[simulation]\n")
+        + (f"visa = {_quoted(bench.visa)}  # PyVISA's library\n" if bench.visa else "")
+        + _tester(bench)
         + _sources(bench)
         + _pulser(bench)
-        + _board(bench, simulated or {})
-        + "\n# By hand: a switch matrix, a chuck, gauges, a tester of your own: docs/bench.md, docs/benches.\n"
+        + _board(bench)
+        + _matrix(bench)
+        + "\n# By hand: a switch matrix in front of a board, a chuck, gauges: docs/bench.md, docs/benches.\n"
         + _settings(bench)
     )  # fmt: skip
 
@@ -196,12 +293,43 @@ def _quoted(text: str) -> str:
 
 
 def _head(one: Wired) -> str:
-    return f"[instruments.{one.name}]\ndriver = {_quoted(one.driver)}\naddress = {_quoted(one.address)}\n"
+    text = f"[instruments.{one.name}]\ndriver = {_quoted(one.driver)}\n"
+    if one.kind:
+        text += (
+            f"twin = {_quoted(one.twin)}\n"
+            if one.twin
+            else '# twin = "module:Class"  # then it is rehearsed, too\n'
+        )
+        text += f"kind = {_quoted(one.kind)}\n"
+    return f"{text}address = {_quoted(one.address)}\n"
+
+
+def _tester(bench: NewBench) -> str:
+    if bench.tester is None:
+        return ""
+    return f"\n# Addresses cells by itself.\n{_head(bench.tester)}serves = {json.dumps(bench.serves)}\n"
+
+
+def _matrix(bench: NewBench) -> str:
+    if (matrix := bench.matrix) is None:
+        return ""
+    rows = ", ".join(f"{_quoted(row)} = {_quoted(source)}" for row, source in matrix.rows.items())
+    text = "\n# Connects one cell at a time: sources at its rows, the chip's lines at its columns, in their order.\n"
+    text += _head(matrix.unit)
+    if matrix.unit.driver == "keysightb2201a":  # which has to be told how many cards it has
+        lines = [*matrix.bit_lines, *matrix.source_lines, *matrix.word_lines]
+        cards = max(-(-int(one.split()[1]) // OUTPUTS) for one in lines)
+        text += f"options = {{ cards = {cards} }}\n" if cards > 1 else ""
+    text += f"rows = {{ {rows} }}\nbit_lines = {json.dumps(matrix.bit_lines)}\n"
+    text += f"source_lines = {json.dumps(matrix.source_lines)}\n" if matrix.source_lines else ""
+    return text + (f"word_lines = {json.dumps(matrix.word_lines)}\n" if matrix.word_lines else "")
 
 
 def _sources(bench: NewBench) -> str:
     """Return the sections of what reads and of what holds the gate: one, where they are channels of one unit."""
     read, gate = bench.read, bench.gate
+    if read is None:
+        return ""
     shared = gate is not None and gate.is_unit_of(read)
     text = "\n# Reads cells: wired to the bit line." + (
         " Another channel is at the word line.\n" if shared else "\n"
@@ -224,6 +352,8 @@ def _sources(bench: NewBench) -> str:
     if gate.driver in VOLTAGE_SOURCES:  # it limits by itself, and to no less than it can
         least = float(VOLTAGE_SOURCES[gate.driver].load_driver().CURRENT_LIMIT.minimum)
         text += f"current_limit = {max(least, bench.ratings.current):g}  # A: its own, {least:g} at least\n"
+    elif gate.is_bare:
+        text += f"current_limit = {bench.ratings.current:g}  # A: its own\n"
     return text
 
 
@@ -234,13 +364,15 @@ def _pulser(bench: NewBench) -> str:
     done = "SET by the bit line, RESET by the source line" if both else "RESET by negative pulses"
     lines = ["bit line", "source line"] if both else ["bit line"]
     tee = "bias_tee = true  # it joins the unit that reads in one\n" if bench.bias_tee else ""
+    if bench.pulse.kind:
+        tee += 'serves = ["pulse"]  # and "waveform", if its class plays them\n'
     return (
         f"\n# Pulses cells: {done}.\n{_head(bench.pulse)}"
         f"channels = {json.dumps(lines)}\nedge = {EDGE:g}  # s\n{tee}"
     )
 
 
-def _board(bench: NewBench, products: Mapping[str, str]) -> str:
+def _board(bench: NewBench) -> str:
     if not bench.board:
         return ""
     text = ""
@@ -249,9 +381,6 @@ def _board(bench: NewBench, products: Mapping[str, str]) -> str:
         text = "\n# Plays vectors, and reads their answers.\n[instruments.daq]\n"
         text += f"driver = {_quoted('ni_daq' if outputs else 'array_board')}\n"
         text += f"outputs = {_quoted(outputs)}\ninputs = {_quoted(inputs)}\n" if outputs else ""
-        if products:
-            named = ", ".join(f"{_quoted(name)} = {_quoted(one)}" for name, one in products.items())
-            text += f"products = {{ {named} }}\n"
     return (
         f"{text}\n# Selects cells; grounds its lines by itself after so many seconds without a message.\n"
         f'[instruments.board]\ndriver = "array_board"\naddress = {_quoted(bench.board)}\nwatchdog = 2.0\n'
@@ -281,10 +410,11 @@ def _settings(bench: NewBench) -> str:
     lines = [limit("bit line", limits.bit_line, current + width, STEEPEST if pulses else 0.0)]
     if limits.source_line is not None:
         lines.append(limit("source line", limits.source_line, current + width, STEEPEST))
-    if limits.word_line is not None and bench.gate is not None:
-        bare = bench.gate.driver in VOLTAGE_SOURCES  # whose current limit is in its own section
-        lines.append(limit("word line", limits.word_line, "" if bare else current, GATE_STEEPEST))
-    if bench.vectors is not None:
+    if limits.word_line is not None:
+        itself = bench.gate is None or bench.gate.is_bare  # whose current limit is its own
+        steepest = 0.0 if bench.gate is None else GATE_STEEPEST
+        lines.append(limit("word line", limits.word_line, "" if itself else current, steepest))
+    if bench.vectors is not None or "multiply" in bench.serves:
         lines.append(f"[limits.vector]\nvoltage = {VECTOR[0]:g}  # V\nslew = {VECTOR[1]:g}  # V/s\n")
     return text + "\n".join(lines)
 
@@ -297,9 +427,7 @@ def check_on_twins(bench: NewBench, path: Path) -> checks.BenchReport:
     draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.toml")
     try:
         draft.write_text(bench_text(bench), "utf-8")
-        daq = laboratory.stand_in(load_bench_file(str(draft))).bench.instruments.daq
-        draft.write_text(bench_text(bench, {} if daq is None else daq.products), "utf-8")
-        return checks.check_bench(str(draft))
+        return checks.check_source(laboratory.stand_in(load_bench_file(str(draft))))
     except BenchError as error:
         raise BenchError(str(error).replace(str(draft), str(path))) from error
     finally:

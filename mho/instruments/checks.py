@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 from mho.errors import LimitError, MhoError
 from mho.instruments.bench.arguments import check_reading
 from mho.instruments.bench.cell_connection import gate_settings
-from mho.instruments.bench.instruments import make_safe
+from mho.instruments.bench.instruments import make_safe, read_back
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, CheckSettings, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
@@ -81,11 +81,11 @@ def _errors(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
 
 def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     closed = getattr(instrument, "interlock_closed", None)
-    if closed is None:
+    if closed is None or role in bench.instruments.beside:
         return None
     if closed:
         return _ok("closed")
-    limit = bench.limits[_terminals(bench, role)[0]].voltage  # type: ignore[index]
+    limit = bench.limits[_terminals(bench, role)[0]].voltage
     detail = f"open: more than {INTERLOCKED:g} V are refused"
     if limit > INTERLOCKED:
         return _wrong(detail, "close the fixture, or lower the limit in the bench file")
@@ -94,6 +94,8 @@ def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
 
 def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     """Compare the bench file with the abilities of the instrument as its driver's module states them."""
+    if role in bench.instruments.beside:  # it is wired to none of the bench's lines
+        return None
     spans = vars(sys.modules[type(instrument).__module__])
     able = {
         name: spans[name]
@@ -116,11 +118,11 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
             beyond.append(f"{terminal}: above {limits.slew * instrument.edge / RISE:.3g} V {steep}")
         if "WIDTH" in able and limits.pulse_width < able["WIDTH"].minimum:
             beyond.append(f"{terminal}: no pulse is as short as its limit of {limits.pulse_width:g} s")
-    if role in ("smu", "gate") and "CURRENT_LIMIT" in able:
-        span = able["CURRENT_LIMIT"]
-        asked = bench.read.current_limit if role == "smu" else bench.gate_current
+    currents = {"smu": bench.row_current, "sink": bench.read.current_limit, "gate": bench.gate_current}
+    if role in currents and "CURRENT_LIMIT" in able:
+        span, asked = able["CURRENT_LIMIT"], currents[role]
         if not span.minimum <= asked <= span.maximum:
-            advice = f"choose another `current_limit` in [{'read' if role == 'smu' else 'instruments.gate'}]"
+            advice = f"choose another `current_limit` in [{'instruments.gate' if role == 'gate' else 'read'}]"
             return _wrong(f"cannot limit the current to {asked:g} A", advice)
     if beyond:
         return _note("; ".join(beyond), "values in between will be refused before they are sent")
@@ -131,9 +133,17 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | 
     if role == "tester" and not hasattr(instrument, "output_enabled"):
         advice = "give its driver the property `output_enabled`: else it is not believed when it says that it is safe"
         return _note("cannot be asked", advice)
-    channels = [instrument] if role in ("smu", "gate", "tester", "chuck") else []
+    asked = ("smu", "sink", "gate", "tester", "chuck", *bench.instruments.contacts)
+    channels = [instrument] if role in asked else []
     if role == "pulser" and bench.instruments.pulser is not None:
-        channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
+        channels = [
+            getattr(instrument, f"ch_{number}", instrument) for number in bench.instruments.pulser.channels
+        ]
+        if not all(hasattr(one, "output_enabled") for one in channels):  # of a class of one's own
+            return _note(
+                "cannot be asked",
+                "give its driver the property `output_enabled`, which asks whether it is on",
+            )
     if not channels:
         return None
     if any(channel.output_enabled for channel in channels):
@@ -153,6 +163,14 @@ def _state(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | N
         return _ok(f"{instrument.temperature():.2f} K")
     if role != "board":
         return None
+    if not hasattr(instrument, "mode"):  # of a board of one's own
+        on = read_back(role, instrument)
+        if on is None:
+            advice = "give its driver `standing_mode()`: else it is not believed when it says that it is safe"
+            return _note("cannot be asked", advice)
+        if on:
+            return _wrong("not SAFE", "left by somebody: `mho bench safe` grounds it", live=True)
+        return _ok("SAFE", live=False)
     if instrument.mode != "SAFE":
         return _wrong(f"mode {instrument.mode}, path {instrument.path}",
             "left by somebody: `mho bench safe` grounds it", live=True,
@@ -169,6 +187,7 @@ LOOKS: Mapping[str, Callable[[BenchFile, str, Any], InspectionResult | None]] = 
 def _terminals(bench: BenchFile, role: str) -> list[str]:
     tools = bench.instruments
     wired: dict[str, list[str]] = {"smu": ["bit line"], "gate": ["word line"], "daq": ["vector"]}
+    wired |= {"sink": ["source line"]} | {line: [line] for line in tools.contacts}
     if tools.pulser is not None:
         wired["pulser"] = [*tools.pulser.channels.values()]
     return wired.get(role, [])
@@ -177,7 +196,9 @@ def _terminals(bench: BenchFile, role: str) -> list[str]:
 def _output_range(role: str, instrument: Any) -> float | None:
     """Return the smaller magnitude of a DAQ's output range limits, V."""
     bounds = (
-        re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings()["output_range"]) if role == "daq" else None
+        re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings().get("output_range", ""))
+        if role == "daq"
+        else None
     )
     return None if bounds is None else min(-float(bounds[1]), float(bounds[2]))
 
@@ -217,7 +238,7 @@ def classify_contact(
 
 def read_contact(
     bench: BenchFile, check: CheckSettings, smu: SourceMeter, gate: SourceMeter | VoltageSource | None,
-    board: ArrayBoard | None, switch: SwitchMatrix | None = None,
+    board: ArrayBoard | None, switch: SwitchMatrix | None = None, sink: SourceMeter | None = None,
 ) -> list[Reading]:  # fmt: skip
     """Take the two readings. The caller has checked that all outputs are off, and makes everything safe afterwards.
 
@@ -235,6 +256,10 @@ def read_contact(
         _, row, column = check.cell
         switch.open_all()
         switch.close_paths(sorted(wiring.crosspoints("READ", row, column)))
+        if sink is not None:  # the cell's other end
+            limits.check_current("source line", CURRENT)
+            sink.configure(current_limit=CURRENT, current_range=CURRENT, nplc=1.0)
+            sink.enable()
     if check.cell is None or gate is None or (board is None and wiring is None):
         smu.enable()
         return [smu.read(volts) for volts in VOLTAGES]
@@ -277,6 +302,7 @@ class CheckFinding:
     advice: str = ""  # what to do about it
     # Whether an output, or the board, is on. None where that could not be read, and for all other checks.
     live: bool | None = None
+    title: str = ""  # of the subject, where the file calls it otherwise than its role
 
 
 @dataclass(frozen=True)
@@ -302,7 +328,13 @@ def check_bench(
     `force`: report implausible limits as notes instead of as wrong.
     `BenchError` for a wrong bench file, or a bench in use.
     """
-    source = load_bench_file(name)
+    return check_source(load_bench_file(name), preset=preset, seed=seed, force=force)
+
+
+def check_source(
+    source: BenchSource, *, preset: str | None = None, seed: int | None = None, force: bool = False
+) -> BenchReport:
+    """Check a bench file that is loaded, as `check_bench`."""
     need_instruments(source)
     check = source.bench.check
     with ExitStack() as stack:
@@ -312,7 +344,9 @@ def check_bench(
             laboratory.chip.cells[array].fix((row, column), 1.0 / check.resistor)
         checker = _Checker(source, stack, force)
         checker.check(openers)
-    return BenchReport(source.bench.name, tuple(checker.findings))
+    titles = {role: source.bench.instruments.title(role) for role in openers}
+    findings = (replace(one, title=titles.get(one.subject, "")) for one in checker.findings)
+    return BenchReport(source.bench.name, tuple(findings))
 
 
 class _Checker:
@@ -379,11 +413,13 @@ class _Checker:
         """Return why switches must not move (sources that may be on), and whether `mho bench safe` helps."""
         live = {(finding.subject, finding.what): finding.live for finding in self.findings}
         there = [
-            role for role in ("smu", "gate", "pulser") if self._bench.instruments.entry(role) is not None
+            role
+            for role in ("smu", "sink", "gate", "pulser")
+            if self._bench.instruments.entry(role) is not None
         ]
         outputs = {role: live.get((role, "output")) for role in there}
         reasons = [
-            f"the output of {role} is {'on' if on else 'not known to be off'}"
+            f"the output of {self._bench.instruments.title(role)} is {'on' if on else 'not known to be off'}"
             for role, on in outputs.items()
             if on is not False
         ]
@@ -428,15 +464,17 @@ class _Checker:
         roles = ["smu"]
         if check.cell is not None:  # made safe in this order
             there = self._bench.instruments
-            roles += [role for role in ("board", "gate", "switch") if there.entry(role) is not None]
+            roles += [role for role in ("sink", "board", "gate", "switch") if there.entry(role) is not None]
         missing = [role for role in roles if role not in self._opened]
         if missing:
-            return _wrong(f"not tried without {', '.join(missing)}", "mend the connection first")
+            named = ", ".join(map(self._bench.instruments.title, missing))
+            return _wrong(f"not tried without {named}", "mend the connection first")
         used = {role: self._opened[role] for role in roles}
         with self._safe_afterwards(used):
             readings = read_contact(
-                self._bench, check, used["smu"], used.get("gate"), used.get("board"), used.get("switch")
-            )
+                self._bench, check, used["smu"], used.get("gate"), used.get("board"), used.get("switch"),
+                used.get("sink"),
+            )  # fmt: skip
         contact, ohms = classify_contact(readings, check.resistor, check.tolerance)
         detail = f"{contact}: {ohms / 1e3:.4g} kohm where {check.resistor / 1e3:.4g} kohm are expected"
         if contact is ContactCheck.SHORT and not ohms:

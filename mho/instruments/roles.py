@@ -123,17 +123,21 @@ class SourceMeter(Instrument, Protocol):
     def read(self, voltage: float) -> Reading:
         """Step to `voltage`, measure once, return to 0 V: one message on the bus."""
 
+
+@runtime_checkable
+class SweepingMeter(SourceMeter, Protocol):
+    """A source-measure unit that steps through a list by itself."""
+
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Run a list sweep timed by the instrument, `delay` seconds a point, ending at 0 V."""
 
 
 @runtime_checkable
 class VoltageSource(Instrument, Protocol):
-    """Sources a voltage, limits the current, and measures nothing."""
+    """Sources a voltage, limits the current, and measures nothing.
 
-    @property
-    def output_enabled(self) -> bool:
-        """Whether the output is on, as the instrument reports it."""
+    With the property `output_enabled` it is asked whether it is on, and believed when it is made safe.
+    """
 
     def configure(self, *, current_limit: float) -> None:
         """Prepare sourcing volts on a fixed range; the limit (A) is read back after it is set."""
@@ -214,13 +218,48 @@ class TemperatureController(Instrument, Protocol):
         """Heat from the present temperature to `kelvin` at `rate` (K/min); return while it ramps."""
 
 
+@runtime_checkable
+class Prober(Instrument, Protocol):
+    """Brings dies under the probes; made safe, it stops and moves no more: the probes stay where they are."""
+
+    def move_to(self, die: str) -> None:
+        """Bring a die under the probes, which are apart; return when it is there."""
+
+    def contact(self) -> None:
+        """Let the probes touch."""
+
+    def separate(self) -> None:
+        """Lift the probes."""
+
+    def where(self) -> tuple[str, bool]:
+        """Return the die under the probes and whether they touch it, as the prober reports both."""
+
+
+class Observation(NamedTuple):
+    """What an oscilloscope recorded: `times` (samples,), s, from the trigger on; `volts` (channels, samples), V."""
+
+    times: Floats
+    volts: Floats
+
+
+@runtime_checkable
+class Oscilloscope(Instrument, Protocol):
+    """Records voltages of the channels that its bench file wires, in their order; it has no output."""
+
+    def arm(self, duration: float, samples: int) -> None:
+        """Wait for the next trigger, to record `duration` (s) in `samples` points; return when it waits."""
+
+    def fetch(self) -> Observation:
+        """Return what was recorded; raises `InstrumentError` when no trigger came."""
+
+
 Path = Literal["OPEN", "READ", "SET", "RESET"]
 Mode = Literal["SAFE", "PROGRAM", "MULTIPLY", "INVERT"]
 
 
 @runtime_checkable
-class ArrayBoard(Instrument, Protocol):
-    """The chip's carrier: decoders, analogue switches and the amplifiers around the arrays."""
+class BoardSelector(Instrument, Protocol):
+    """Serves `select` on a board: grounds all lines, or brings the sources to one cell."""
 
     def set_mode(self, mode: Mode) -> None:
         """Ground all lines, then connect the arrays for `mode`; confirmed by read-back."""
@@ -231,8 +270,22 @@ class ArrayBoard(Instrument, Protocol):
     def route(self, path: Path) -> None:
         """Connect the selected cell to a source: open, read back, close `path`, read back."""
 
+
+@runtime_checkable
+class BoardMultiplier(Protocol):
+    """Serves `multiply` on a board, together with a DAQ."""
+
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
         """Put `rows` on the DAQ's outputs, `columns` on the transimpedance amplifiers."""
+
+    @property
+    def transimpedance(self) -> float:
+        """Feedback resistance of the MULTIPLY amplifiers, ohm: v = -R i."""
+
+
+@runtime_checkable
+class BoardInverter(Protocol):
+    """Serves `invert` on a board, together with a DAQ."""
 
     def connect_invert(
         self, positive: str, rows: Sequence[int], columns: Sequence[int], *, negative: str | None,
@@ -241,10 +294,19 @@ class ArrayBoard(Instrument, Protocol):
         """Close the loop around `rows` and `columns` of the positive (and negative) array.
 
         `second_slice` are a positive and a negative array on the same lines, whose columns get the outputs divided by
-        `slice_ratio`. `diagonal` is the conductance (S) of the resistors from output k to row k, fitted to the
-        first `diagonal_count` rows. `bias` is that of the resistors to all rows from an amplifier that outputs minus the
-        sum of the outputs, and is given where there are some.
+        `slice_ratio`; it is given where there are some. `diagonal` is the conductance (S) of the resistors from output k to
+        row k, fitted to the first `diagonal_count` rows. `bias` is that of the resistors to all rows from an amplifier that
+        outputs minus the sum of the outputs, and is given where there are some.
         """
+
+    @property
+    def input_conductance(self) -> float:
+        """Conductance g_in through which a DAQ output feeds a row in INVERT mode, S."""
+
+
+@runtime_checkable
+class BoardWatchdog(Protocol):
+    """Grounds the lines of a board when nothing is heard."""
 
     def arm_watchdog(self, seconds: float) -> None:
         """Set the watchdog: the board makes itself safe after `seconds` without a message; 0 disarms. Read back."""
@@ -255,13 +317,10 @@ class ArrayBoard(Instrument, Protocol):
     def standing_mode(self) -> Mode:
         """Query the mode of the board."""
 
-    @property
-    def transimpedance(self) -> float:
-        """Feedback resistance of the MULTIPLY amplifiers, ohm: v = -R i."""
 
-    @property
-    def input_conductance(self) -> float:
-        """Conductance g_in through which a DAQ output feeds a row in INVERT mode, S."""
+@runtime_checkable
+class ArrayBoard(BoardSelector, BoardMultiplier, BoardInverter, BoardWatchdog, Protocol):
+    """The chip's carrier with all that there may be: decoders, analogue switches, amplifiers, watchdog."""
 
     @property
     def slice_ratio(self) -> float:
@@ -301,6 +360,52 @@ class CellPulser(Protocol):
 
     def pulse(self, voltage: float, width: float, count: int = 1) -> None:
         """Apply `count` pulses of `voltage` (V; a negative one RESETs) and `width` (s) to the selected cell."""
+
+
+class ProgrammedCell(NamedTuple):
+    """What a chip answers that has programmed a cell by itself.
+
+    Attributes
+    ----------
+    conductance : float
+        As the chip read it last, S.
+    pulses : int
+        That it took.
+    reached : bool
+        Whether the chip read it in its window at the end.
+    """
+
+    conductance: float
+    pulses: int
+    reached: bool
+
+
+@runtime_checkable
+class CellProgrammer(Protocol):
+    """Serves `program`: a chip with write-verify of its own.
+
+    Its attribute `program_pulses` has the largest pulses that it applies, a `Pulse` of each kind, against which limits are
+    checked. One that forms cells by itself has a method ``form()``, which returns the same, and `forming_pulses`.
+    """
+
+    def program(self, target: float, tolerance: float) -> ProgrammedCell:
+        """Bring the selected cell to `target` (S) within +- `tolerance` (S), and read it; `InputError` where it cannot."""
+
+
+class PulseTrace(NamedTuple):
+    """What was measured while a pulse lasted: `times` (s, from its beginning), `volts`, `amps`, (samples,) each."""
+
+    times: Floats
+    volts: Floats
+    amps: Floats
+
+
+@runtime_checkable
+class PulseMeasurer(Protocol):
+    """Serves `pulse_measured`."""
+
+    def pulse_measured(self, voltage: float, width: float, samples: int) -> PulseTrace:
+        """Apply a pulse of `voltage` (V; a negative one RESETs) and `width` (s), measured at `samples` times within it."""
 
 
 @runtime_checkable

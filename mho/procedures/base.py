@@ -135,6 +135,7 @@ class Procedure(Generic[Result]):
     def __init__(self, **parameters: Any) -> None:
         check_phases(cast(Hashable, type(self)))
         self._parameters = own_parameters(type(self))
+        self._given: frozenset[str] = frozenset()  # parameters set since, which no chip's defaults replace
         for name, parameter in self._parameters.items():
             vars(self)[name] = parameter.value if parameter.is_set() else None
         for name, value in parameters.items():
@@ -147,6 +148,8 @@ class Procedure(Generic[Result]):
 
         def __setattr__(self, name, value):
             super().__setattr__(name, _checked(self, name, value))
+            if name in vars(self).get("_parameters", ()):
+                self._given |= {name}
 
     def __reduce__(self) -> tuple[Any, ...]:
         kind = type(self)

@@ -1,15 +1,18 @@
-"""The chip that a bench holds: its map, united with the list of its defects, and whether a run was made on it."""
+"""The chip that a bench holds: its map with its defects, what a procedure begins with there, and whose runs it has seen."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mho.cell_sets import PackedCells
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.defects import chip_with_defects
 from mho.errors import ChipMapError, InputError
 from mho.instruments import Bench
+from mho.procedures.base import Procedure, Result
 
 if TYPE_CHECKING:  # HDF5 loads slowly, and most runs read no other run's file
     from mho.runs import RunFile
@@ -25,6 +28,52 @@ def chip_of(bench: Bench) -> ChipMap:
     """
     chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
     return chip_with_defects(chip, bench.defects_text, "the list of defects")
+
+
+def chip_defaults(values: Mapping[str, Any], given: Collection[str], chip: ChipMap) -> dict[str, str]:
+    """Return what takes the place of defaults that a chip does not have: its first array, and of the lines those it has.
+
+    `values`: parameters of a procedure by name, of which `array`, `rows` and `columns` count, where they are texts.
+    `given`: the names of those that somebody gave; they are never replaced.
+    """
+    from mho.procedures.cell_range import lines_text, parse_lines
+
+    arrays, name = {one.name: one for one in chip.arrays}, values.get("array")
+    if not isinstance(name, str) or (name not in arrays and "array" in given):
+        return {}
+    array = arrays.get(name, chip.arrays[0])
+    instead = {} if name in arrays else {"array": array.name}
+    for what, count in (("rows", array.rows), ("columns", array.columns)):
+        text = values.get(what)
+        if what in given or not isinstance(text, str):
+            continue
+        try:
+            lines = parse_lines(text, what)
+        except InputError:  # "all", or another text of a procedure of one's own
+            continue
+        there = lines[lines < count]
+        if 0 < len(there) < len(lines):
+            instead[what] = str(there[0]) if len(there) == 1 else lines_text(there)
+    return instead
+
+
+def on_chip(procedure: Procedure[Result], chip_text: str, source: str = "chip map") -> Procedure[Result]:
+    """Return a procedure with `chip_defaults` where a chip lacks its defaults; itself where it has them.
+
+    Raises `ChipMapError` for a chip map that cannot be read.
+    """
+    values, given = procedure.parameter_values(), vars(procedure)["_given"]
+    if not isinstance(values.get("array"), str) or given.issuperset(
+        {"array", "rows", "columns"} & values.keys()
+    ):
+        return procedure
+    instead = chip_defaults(values, given, parse_chip_map(chip_text, source))
+    if not instead:
+        return procedure
+    fitted = copy(procedure)
+    for name, value in instead.items():
+        setattr(fitted, name, value)
+    return fitted
 
 
 def check_same_chip(run: RunFile, chip: ChipMap) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,9 @@ def check_needs(procedure: Procedure, bench: BenchFile) -> None:
     InputError
         For parameters of which the procedure cannot tell what they ask for.
     """
-    if not bench.offers_everything:  # else there is no need to ask, for which some read their input files
-        kind = type(procedure)
+    kind = type(procedure)
+    # Else there is no need to ask, for which some read their input files.
+    if not bench.surely_offers((*kind.needs, *kind.may_need)):
         _check(bench, procedure.needed(), kind.may_need, kind.__name__)
 
 
@@ -35,11 +36,11 @@ def check_entry(entry: ProcedureEntry, bench: BenchFile) -> None:
 
 
 def _check(
-    offer: BenchFile, needs: Iterable[Operation], may_need: Mapping[Operation, str], what: str
+    offer: BenchFile, needs: Sequence[Operation], may_need: Mapping[Operation, str], what: str
 ) -> None:
     lacking = missing_operations(offer, needs)
     try:
-        check_operations(offer, lacking, what)
+        check_operations(offer, needs, what)
     except BenchError as error:
         reasons = "".join(f"; {what} asks for `{one}` {may_need[one]}" for one in lacking if one in may_need)
         raise BenchError(f"{error}{reasons}") from None

@@ -84,7 +84,7 @@ def _opener(chain: Sequence[_Link], bench: str, *, is_observed: bool = True) -> 
 
     @contextmanager
     def opener(opening: phases.Opening) -> Iterator[phases.OpenedBench]:
-        opening.check(last.source.bench)  # before all those runs are repeated
+        opening.check(last.source)  # before all those runs are repeated
         with _replayed(chain, opening if is_observed else None) as opened:
             yield phases.OpenedBench(opened, notes)
 

@@ -20,6 +20,7 @@ from mho.instruments import Bench
 from mho.instruments.simulated import Cells
 from mho.keywords import Seed, drawn_seed, keywords_checked, seed_number
 from mho.procedures.base import Procedure, Result
+from mho.procedures.chip_in_use import on_chip
 from mho.procedures.needs import check_needs
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.phases import Opener, already_open, carry_out, note_used, opener_of, with_earlier
@@ -350,6 +351,7 @@ def evaluate(procedure: Procedure[Result], bench: Bench, *, seed: Seed = None) -
     >>> len(means)
     3
     """
+    procedure = on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
     given = procedure.check()
     check_needs(procedure, bench.file)
     plan = procedure.prepare(given, bench, np.random.default_rng([drawn_seed(seed), 1]))

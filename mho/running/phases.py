@@ -29,12 +29,12 @@ from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, 
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, HandledSignals
-from mho.instruments.bench_file import BenchFile, load_bench_file, packaged_benches
+from mho.instruments.bench_file import BenchSource, load_bench_file, packaged_benches
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
 from mho.keywords import seed_number
 from mho.own_code import AGREED, source_of, source_record
 from mho.procedures.base import Procedure, Result
-from mho.procedures.chip_in_use import recall_formed
+from mho.procedures.chip_in_use import on_chip, recall_formed
 from mho.procedures.needs import check_needs
 from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
@@ -75,7 +75,7 @@ class Opening:
     seed: int
     observers: Sequence[Observer]
     control: Control
-    check: Callable[[BenchFile], object] = lambda bench: (
+    check: Callable[[BenchSource], object] = lambda source: (
         None
     )  # refuses a bench that the run cannot be carried out on
 
@@ -91,7 +91,7 @@ def opener_of(
     @contextmanager
     def opener(opening: Opening) -> Iterator[OpenedBench]:
         if bench not in packaged_benches():  # which are simulated, so that opening one sends nothing
-            opening.check(load_bench_file(bench).bench)
+            opening.check(load_bench_file(bench))
         taken = partial(announced, opening.observers, BenchTaken())
         with open_bench(
             bench, preset=preset, circuit=circuit, seed=opening.seed, force=force, taken=taken
@@ -347,11 +347,10 @@ def carry_out(
         from mho.runs import new_run_path
 
         new_run_path(type(procedure).__name__.lower(), output)  # refuses what cannot be
-    check = partial(check_needs, procedure)
+    check = partial(_check_needs, procedure)
     with _stopping_on_signals(control), opener(Opening(seed, observers, control, check)) as opened:
         bench = opened.bench
-        if not bench.file.offers_everything:
-            check(bench.file)
+        procedure, given = _fitted(procedure, given, bench)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
         if not opened.goes_on:
@@ -390,6 +389,19 @@ def carry_out(
                 _end(path, writer, stream, bench, outcome, conclusion)
     filled: Result = _filled_in(result, path if kept else None, took)
     return filled
+
+
+def _check_needs(procedure: Procedure[Any], source: BenchSource) -> None:
+    """Refuse a bench that cannot carry out a run, with the defaults that its chip has."""
+    check_needs(on_chip(procedure, source.chip_text, f"chip map {source.bench.chip}"), source.bench)
+
+
+def _fitted(procedure: Procedure[Result], given: Any, bench: Bench) -> tuple[Procedure[Result], Any]:
+    """Return a procedure with the defaults that an open bench has on its chip, and its input; refuse what it lacks."""
+    fitted = on_chip(procedure, bench.chip_text, f"chip map {bench.file.chip}")
+    if not bench.file.surely_offers((*procedure.needs, *procedure.may_need)):
+        check_needs(fitted, bench.file)
+    return fitted, given if fitted is procedure else fitted.check()
 
 
 def _say_composed(procedure: Procedure[Any], bench: Bench, stream: Stream) -> None:
@@ -584,8 +596,9 @@ def _check_twins(bench: Bench) -> None:
     """
     live = () if bench.simulated is None else bench.simulated.live()
     if live:
+        titles = " and ".join(map(bench.file.instruments.title, live))
         raise UnsafeError(
-            f"NOT SAFE: the simulated {' and '.join(live)} is still on, though the bench says that it is safe; see to "
+            f"NOT SAFE: the simulated {titles} is still on, though the bench says that it is safe; see to "
             "the procedure's or the driver's own `safe`",
             live=live,
         )

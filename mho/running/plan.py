@@ -30,10 +30,11 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from mho.errors import BenchError, InputError, MhoError, nearest
 from mho.input_files import read_text
-from mho.instruments.bench_file import BenchFile, load_bench_file, modules_beside
+from mho.instruments.bench_file import BenchSource, load_bench_file, modules_beside
 from mho.own_code import names_file
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
+from mho.procedures.chip_in_use import on_chip
 from mho.procedures.named_code import CODE
 from mho.procedures.needs import check_needs
 from mho.toml import StrictModel, line_of, parse_toml
@@ -183,15 +184,15 @@ def check_plan_needs(plan: Plan) -> None:
     refused: dict[str, list[PlannedRun]] = {}
     lacking = cache(_lacking_bench)
     for planned in plan.runs:
-        bench = lacking(planned.bench)
-        if bench is None:
+        source = lacking(planned.bench)
+        if source is None:
             continue
         try:
-            procedure = planned.make()
+            procedure = on_chip(planned.make(), source.chip_text)
         except MhoError:
             continue
         try:
-            check_needs(procedure, bench)
+            check_needs(procedure, source.bench)
         except BenchError as error:
             refused.setdefault(str(error), []).append(planned)
         except MhoError:
@@ -202,13 +203,12 @@ def check_plan_needs(plan: Plan) -> None:
         raise BenchError(f"plan {plan.name!r} cannot be carried out; {'; '.join(shown[:SHOWN])}{more}")
 
 
-def _lacking_bench(name: str) -> BenchFile | None:
-    """Return the bench file; None of one that offers every operation, or cannot be read."""
+def _lacking_bench(name: str) -> BenchSource | None:
+    """Return the bench file; None of one that cannot be read."""
     try:
-        bench = load_bench_file(name).bench
+        return load_bench_file(name)
     except MhoError:
         return None
-    return None if bench.offers_everything else bench
 
 
 def _numbers(runs: Sequence[PlannedRun]) -> str:

@@ -18,10 +18,11 @@ import numpy as np
 from mho.errors import Aborted, BenchError, ChipMapError, InputError, LimitError, MhoError
 from mho.instruments import Bench, TerminalLimits
 from mho.instruments.bench_file import BenchFile, BenchSource, load_bench_file, packaged_benches
-from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
+from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory, missing_twins
 from mho.instruments.opening import open_rehearsal, open_simulated
 from mho.instruments.simulated import Cells
 from mho.procedures.base import Procedure
+from mho.procedures.chip_in_use import on_chip
 from mho.procedures.needs import check_needs
 from mho.procedures.stream import Ended, Event, Observer, Started
 from mho.running.phases import already_open, carry_out
@@ -142,6 +143,7 @@ class Rehearsal:
     instrument_seconds: float  # on the instruments' clock: apertures, delays, pulses, settling, s
     result: Any  # what the procedure returned, or None
     run_file: Path | None  # where it was asked to leave one
+    untwinned: tuple[str, ...] = ()  # sentences on instruments that have no twin: they were not rehearsed
 
     @property
     def bus_seconds(self) -> float:
@@ -189,7 +191,11 @@ def rehearse(
     that cannot be used on any bench, `Aborted` when the user stops it.
     """
     source = load_bench_file(bench)
+    procedure = on_chip(procedure, source.chip_text, f"chip map {source.bench.chip}")
     check_needs(procedure, source.bench)
+    missing = (
+        tuple(missing_twins(source.bench.instruments).values()) if source.bench.simulation is None else ()
+    )
     seed = secrets.randbits(32) if seed is None else seed
     with open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force) as opened:
         lab = opened.laboratory
@@ -204,7 +210,7 @@ def rehearse(
         bench=source.bench.name, procedure=str(procedure.run_title()), preset=lab.chip.preset.name, seed=seed,
         finished=not reason, reason=reason, quantities=tuple(itertools.chain.from_iterable(quantities)),
         incidents=tuple(lab.incidents), buses=bus_reports(source.bench, lab, message_times),
-        pulses=lab.monitor.pulses, instrument_seconds=lab.clock.now, result=result, run_file=path,
+        pulses=lab.monitor.pulses, instrument_seconds=lab.clock.now, result=result, run_file=path, untwinned=missing,
     )  # fmt: skip
 
 
@@ -263,8 +269,9 @@ def bus_reports(
     addresses = bench.instruments.buses()
     reports = []
     for address in dict.fromkeys(addresses.values()):
-        roles = ", ".join(role for role, used in addresses.items() if used == address)
-        interface = "DAQ" if roles == "daq" else address.partition("::")[0].rstrip("0123456789").upper()
+        roles = [role for role, used in addresses.items() if used == address]
+        interface = "DAQ" if roles == ["daq"] else address.partition("::")[0].rstrip("0123456789").upper()
         messages = lab.traffic[address].messages
-        reports.append(BusReport(roles, address, messages, times.get(interface, _OTHER)))
+        named = ", ".join(map(bench.instruments.title, roles))
+        reports.append(BusReport(named, address, messages, times.get(interface, _OTHER)))
     return tuple(reports)

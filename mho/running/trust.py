@@ -18,7 +18,7 @@ from typing import Any
 
 from mho.errors import InputError, RunFileError
 from mho.former_names import current_name
-from mho.instruments.bench_file import read_bench_texts
+from mho.instruments.bench_file import offered_class, read_bench_texts
 from mho.instruments.simulated import own_code_of
 from mho.own_code import AGREED, import_named, is_mhos_own, modules_beside, names_file
 from mho.procedures.manifest import class_name
@@ -112,8 +112,12 @@ def foreign(procedure: str, bench: str, source: str, named: Iterable[str] = ()) 
     `source`: name for errors.
     `InputError` when the text is not TOML.
     """
-    # A driver's name without a colon is one of mho's models; its former name is translated when it is loaded, too.
-    drivers = [current_name(one) for one in _classes(load_toml(bench, source, InputError)) if ":" in one]
+    # A driver's name without a colon is one of mho's models, or of an installed package, or refused when the file is
+    # read; a former name is translated when it is loaded, too.
+    drivers = [
+        current_name(one) if ":" in one else offered_class(one)
+        for one in _classes(load_toml(bench, source, InputError))
+    ]
     return tuple(dict.fromkeys(one for one in (procedure, *named, *drivers) if one and not is_mhos_own(one)))
 
 

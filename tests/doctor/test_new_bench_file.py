@@ -54,7 +54,7 @@ def test_what_names_no_instrument_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "driver"), [("read", "yokogawags210"), ("pulse", "keithley2450"), ("read", "my_lab.smu:Smu")]
+    ("what", "driver"), [("read", "yokogawags210"), ("pulse", "keithley2450"), ("read", "my_smu")]
 )
 def test_an_instrument_that_does_not_do_that_is_refused_with_those_that_do(what: str, driver: str) -> None:
     with pytest.raises(

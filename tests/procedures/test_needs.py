@@ -15,6 +15,7 @@ from mho import open_bench, run
 from mho.errors import BenchError, InputError, RunWarning
 from mho.instruments import Bench
 from mho.instruments.bench_file import OPERATIONS, load_bench_file
+from mho.instruments.bench_file.operations import WITHOUT
 from mho.procedures import IV, Form, MapArray, Procedure, Program, Read, Retention, Solve
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.manifest import describe, entry_of, known_entries
@@ -27,9 +28,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def as_used(procedure: Procedure, operations: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a procedure says that it needs, with the gate that a bench with one holds at its pulses."""
+    """Return what a procedure says that it needs, with the gate that a bench with one holds at its pulses.
+
+    No chip here programs itself: write-verify does, with what stands for `program`.
+    """
     gated = {"gate"} & {*operations}
-    return in_order({*procedure.needed()} | gated)
+    needed = {way for one in procedure.needed() for way in WITHOUT.get(one, (one,))}
+    return in_order(needed | gated)
 
 
 def in_order(operations: Any) -> tuple[str, ...]:

@@ -268,6 +268,12 @@ SENTENCES = (
     "smua.measure.count = {n} smua.measure.iv(smua.nvbuffer1, smua.nvbuffer2)", "b = smua.makebuffer({n})",
     "smua.source.levelv = {v} print(smua.measure.iv())", "printnumber({v}, {v})", "delay({v})",
     "format.data = {n}", "print(errorqueue.count)", "print(errorqueue.next())", "smub.trigger.count = {n}",
+    "smua.source.rangev = 2 smua.measure.nplc = 0.001 smua.measure.autozero = 0 smua.source.output = 1 "
+    "print(ConfigPulseVMeasureI(smua, {v}, {v}, 0.1, 1e-3, {v}, {n}, smua.nvbuffer1, {n}))",
+    "smub.source.rangei = 0.1 "
+    "print(ConfigPulseIMeasureVSweepLin(smub, 0, {v}, {v}, 2, 1e-3, 0.1, {n}, nil, {n}, {n}, {n}))",
+    "smua.source.output = 1 print(InitiatePulseTest({n}))", "smub.source.output = 1 print(InitiatePulseTestDual({n}, {n}))",
+    "smua.source.output = 1 SweepVLinMeasureI(smua, {v}, {v}, {v}, {n})",
     "channel.close({v})", "channel.open({v})", "channel.exclusiveclose({v})", "print(channel.getclose({v}))",
 )  # fmt: skip
 

@@ -11,11 +11,11 @@ from mho.instruments.bench_file import OPERATIONS
 
 SERVING = {
     "read": "read", "measure": "read", "read_list": "read", "sweep": "sweep", "pulse": "pulse",
-    "waveform": "waveform", "connect_multiply": "multiply", "multiply": "multiply", "connect_invert": "invert",
-    "invert": "invert",
+    "waveform": "waveform", "program": "program", "connect_multiply": "multiply", "multiply": "multiply",
+    "connect_invert": "invert", "invert": "invert",
 }  # fmt: skip
 """The operation that each method of a bench is, as procedures declare it; what a method calls itself does not count."""
-AT_CELLS = ("read", "measure", "read_list", "sweep", "pulse", "waveform")
+AT_CELLS = ("read", "measure", "read_list", "sweep", "pulse", "waveform", "program")
 
 
 class UsedOperations:

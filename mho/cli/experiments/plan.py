@@ -12,6 +12,7 @@ from mho.cli.options import is_typed
 from mho.cli.terminal.run_display import RunDisplay
 from mho.cli.terminal.terminal import Terminal, plain_table
 from mho.errors import Aborted, InputError, MhoError
+from mho.procedures.chip_in_use import on_chip
 from mho.procedures.conditions import load_conditions
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun, check_plan_needs, load_plan
@@ -127,7 +128,7 @@ def _expected(planned: PlannedRun, before: Mapping[int, float | None]) -> float 
     `before` has that of the runs before it: a run that goes on with a simulated chip repeats the one that left it.
     """
     source = load_conditions(planned.bench, planned.preset, planned.seed)
-    procedure = planned.make()
+    procedure = on_chip(planned.make(), source.chip_text)
     given = procedure.check()
     check_on_twins(procedure, given, source, planned.preset)
     seconds = own_seconds(procedure.estimate(given, source), source)

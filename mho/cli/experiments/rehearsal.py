@@ -105,6 +105,8 @@ def print_rehearsal(rehearsal: rehearsals.Rehearsal, console: Console | None = N
     )
     if r.run_file is not None:
         out.print(str(r.run_file))
+    for sentence in r.untwinned:
+        out.print(sentence, style="yellow", markup=False)
     out.print(f"not seen by any rehearsal: {', '.join(rehearsals.UNSEEN)}; check the bench before")
     if r.passed:
         out.print(

@@ -293,7 +293,7 @@ class Application(Procedure[Result]):
 
     group: ClassVar[str] = "Applications"
     needs: ClassVar[tuple[Operation, ...]] = (
-        "select", "read", "gate", "pulse", "multiply", "invert",
+        "select", "read", "program", "multiply", "invert",
     )  # fmt: skip
     compared: ClassVar[str] = "error_to_digital"
     """The number of the result that says how far it is from the digital answer."""

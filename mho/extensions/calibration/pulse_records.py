@@ -50,6 +50,8 @@ class PulseTable:
         result = dict(rows)
         if "array" not in result:
             result["array"] = np.full(len(result["row"]), self.array or 0)
+        kind = np.asarray(result["kind"])  # a chip's own pulses are not known, only what it read after them
+        result["kind"] = np.where(kind > RESET, READ, kind)
         return {name: np.asarray(result[name], dtype=float) for name in COLUMNS}
 
     def _responses(self, rows: Rows) -> Rows:

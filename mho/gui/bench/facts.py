@@ -14,7 +14,7 @@ from mho.runs import RunFile
 if TYPE_CHECKING:
     from mho.instruments.bench_file import BenchFile
 
-SET, RESET = 1, 2  # codes of the `kind` column, see `mho.procedures.cells.programming.programmer.KINDS`
+SET, RESET, BY_CHIP = 1, 2, 3  # codes of `kind` in a table of pulses (`record.PULSES`)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class RunExtremes:
         self._see("bit line", "V", reading[0])
         largest = reading[0] * float(np.nanmax(np.abs(rows["conductance"]), initial=0.0))
         self._see("bit line", "A", largest)
-        self._see("word line", "V", max(float(np.abs(rows["gate"]).max()), reading[1]))
+        self._see("word line", "V", max(float(np.nanmax(np.abs(rows["gate"]), initial=0.0)), reading[1]))
         self.last = {name: column[-1] for name, column in rows.items()}
         return True
 
@@ -127,5 +127,7 @@ def last_in_words(last: Mapping[str, Any], arrays: tuple[str, ...]) -> str:
         if kind != "read"
         else ""
     )
+    if int(last["kind"]) == BY_CHIP:
+        return f"programmed by the chip itself, {cell}: {in_units(float(last['conductance']), 'S')}"
     gate = in_units(float(last["gate"]), "V")
     return f"{kind}{pulse}, word line {gate}, at {cell}: {in_units(float(last['conductance']), 'S')}"

@@ -113,7 +113,7 @@ class InstrumentTable(QTreeWidget):
         self.clear()
         self._instruments, self._seen, self._details = tuple(instruments), {}, {}
         for one in self._instruments:
-            QTreeWidgetItem(self, [one.role, one.driver, one.terminals])
+            QTreeWidgetItem(self, [one.title, one.driver, one.terminals])
         self.redraw()
 
     @property
@@ -454,7 +454,7 @@ class BenchPanel(widgets.Themed):
         for one in findings:
             if one["verdict"] in remarks:
                 remarks[one["verdict"]].append(
-                    f"{one['subject']}, {one['what']}: {one['detail']}; {one['advice']}"
+                    f"{one.get('title') or one['subject']}, {one['what']}: {one['detail']}; {one['advice']}"
                 )
         level = "ERROR" if remarks["wrong"] else "WARNING" if remarks["note"] else "INFO"
         counts = f"{len(remarks['wrong']) or 'nothing'} wrong, {len(remarks['note']) or 'nothing'} to note"

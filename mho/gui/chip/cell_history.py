@@ -26,11 +26,11 @@ NOTHING = np.rec.array(np.empty(0, RECORD))
 """The history of a cell that was left alone: a record for each pulse and read, oldest first.
 
 `time` is bench time, s, or the row's number in a table without times; `conductance` what was read, S; `kind` 0 for a read
-only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.programmer.KINDS`); `voltage` and `gate` V, `width` s,
-NaN where the table does not tell.
+only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.programmer.KINDS`), 3 by the chip itself; `voltage` and
+`gate` V, `width` s, NaN where the table does not tell.
 """
 
-KIND_NAMES = ("read", "SET", "RESET")
+KIND_NAMES = ("read", "SET", "RESET", "by the chip")
 
 
 def describe(one: np.record) -> str:
@@ -110,7 +110,7 @@ def _joined(*histories: Any) -> Any:
 
 MICRO = 1e6
 NEAR = 30.0  # pixels from a point within which the mouse reads it
-SYMBOLS, COLOURS = ("o", "t1", "t"), ("#56B4E9", "#009E73", "#D55E00")  # read, SET, RESET
+SYMBOLS, COLOURS = ("o", "t1", "t", "d"), ("#56B4E9", "#009E73", "#D55E00", "#CC79A7")  # as `KIND_NAMES`
 
 
 class CellHistoryView(widgets.Themed):
@@ -126,7 +126,7 @@ class CellHistoryView(widgets.Themed):
         self.heading, self.readout = widgets.plain_label(), widgets.plain_label()
         widgets.embolden(self.heading)
         # Above the plot instead of a legend, which would lie on the points.
-        named = zip("●▲▼", COLOURS, KIND_NAMES, strict=True)
+        named = zip("●▲▼◆", COLOURS, KIND_NAMES, strict=True)
         self.key = QLabel(
             " &nbsp; ".join(
                 f'<span style="color: {colour}">{sign}</span> {name}' for sign, colour, name in named
@@ -157,8 +157,8 @@ class CellHistoryView(widgets.Themed):
         for item in (self._window, self._target):
             self._above.addItem(item)  # in view, whatever the points are
         self._line = self._above.plot()
-        self._points = [_scatter(self._above, kind) for kind in range(3)]
-        self._volts = [_scatter(self._below, kind) for kind in range(3)]
+        self._points = [_scatter(self._above, kind) for kind in range(len(KIND_NAMES))]
+        self._volts = [_scatter(self._below, kind) for kind in range(len(KIND_NAMES))]
         self._gate = pg.ScatterPlotItem(symbol="s", size=9, brush=None)
         self._below.addItem(self._gate)
         self._here = self._above.plot(symbol="o", symbolSize=15, symbolBrush=None, pen=None)

@@ -94,6 +94,19 @@ def refusal(entry: ProcedureEntry, bench: str) -> str:
     return ""
 
 
+def chip_defaults_of(entry: ProcedureEntry, bench: str) -> Mapping[str, str]:
+    """Return what a form shows in place of defaults that the chip on a bench does not have; none where a file is faulty."""
+    from mho.chip_maps import parse_chip_map
+    from mho.instruments.bench_file import load_bench_file
+    from mho.procedures.chip_in_use import chip_defaults
+
+    try:
+        chip = parse_chip_map(load_bench_file(bench).chip_text)
+    except MhoError:
+        return {}
+    return chip_defaults({name: one.default for name, one in entry.parameters.items()}, (), chip)
+
+
 AS_IN_FILE = "as the bench file says"
 FRESH = "a fresh one"
 CHOOSE = "as a run left it…"
@@ -480,6 +493,7 @@ class ExperimentsPanel(widgets.Themed):
         self.conditions.choose_chip(None)
         self.conditions.show_force(False)
         self._ask_refusal()
+        self._ask_defaults()
         self._fill_last(quietly=True)
         self._edited()
 
@@ -496,6 +510,18 @@ class ExperimentsPanel(widgets.Themed):
                 self._edited()
 
         self.session.ask(lambda: refusal(offer, bench), then)
+
+    def _ask_defaults(self) -> None:
+        """Let the form begin with what the bench's chip has."""
+        if (form := self.form) is None or self.name not in self._offers:
+            return
+        offer, bench = self._offers[self.name], self.session.bench
+
+        def then(values: Mapping[str, str]) -> None:
+            if form is self.form and bench == self.session.bench:
+                form.begin_with(values)
+
+        self.session.ask(lambda: chip_defaults_of(offer, bench), then)
 
     def _take_cells(self, array: str, rows: str, columns: str) -> None:
         """Enter the cells selected on the chip into a form that asks for cells."""
@@ -544,6 +570,7 @@ class ExperimentsPanel(widgets.Themed):
     def _bench_changed(self, bench: str) -> None:
         self.session.ask(lambda: is_simulated(bench), self.conditions.show_simulated)
         self._ask_refusal()
+        self._ask_defaults()
         self._edited()
 
     # --- what it will be ---

@@ -36,6 +36,7 @@ class ParameterForm(widgets.Themed):
         super().__init__(parent)
         self.fields: dict[str, Field] = {}
         self._conditions: dict[str, Mapping[str, Any]] = {}
+        self._instead: Mapping[str, Any] = {}
         self._layout = layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -60,7 +61,15 @@ class ParameterForm(widgets.Themed):
     def fill(self, values: Mapping[str, Any]) -> None:
         """Show `values`, and the default where there is none; names that are no parameter are passed over."""
         for name, field in self.fields.items():
-            field.show_value(values.get(name, field.default))
+            field.show_value(values.get(name, self._instead.get(name, field.default)))
+
+    def begin_with(self, values: Mapping[str, Any]) -> None:
+        """Show `values` in place of defaults, as far as nobody has given others; they count as given."""
+        before, self._instead = self._instead, values
+        for name in self.fields.keys() & {*before, *values}:
+            field = self.fields[name]
+            if field.value() == before.get(name, field.default):
+                field.show_value(values.get(name, field.default))
 
     def problems(self) -> dict[str, str]:
         """Return what is wrong, by parameter; what must be given and is not counts too."""

@@ -136,9 +136,11 @@ class SafetyRecord:
         """Store the findings of *Check bench*."""
         wrong = [one for one in findings if one["verdict"] == "wrong"]
         on = [
-            f"{one['subject']}: {one['detail']}" for one in wrong if one["what"] in ("output", "mode", "safe")
+            f"{one.get('title') or one['subject']}: {one['detail']}"
+            for one in wrong
+            if one["what"] in ("output", "mode", "safe")
         ]
-        silent = [one["subject"] for one in wrong if one["what"] == "connection"]
+        silent = [_title(one) for one in wrong if one["what"] == "connection"]
         if on:
             text = f"{', '.join(on)}, read by Check bench at {clock(now)}"
             self._find(Evidence(now, SafetyVerdict.LIVE, text))
@@ -147,7 +149,9 @@ class SafetyRecord:
             self._find(Evidence(now, SafetyVerdict.UNKNOWN, text))
         elif any(one["what"] == "output" for one in findings):
             off = [
-                f"{one['subject']} {one['detail']}" for one in findings if one["what"] in ("output", "mode")
+                f"{one.get('title') or one['subject']} {one['detail']}"
+                for one in findings
+                if one["what"] in ("output", "mode")
             ]
             text = f"{', '.join(off)}, read by Check bench at {clock(now)}"
             self._find(Evidence(now, SafetyVerdict.SAFE, text))
@@ -210,6 +214,11 @@ class SafetyRecord:
     def outputs(self) -> str:
         """The running job's last report on its outputs, and its time; empty without a job or a report."""
         return self._outputs
+
+
+def _title(finding: Mapping[str, Any]) -> str:
+    """Return what the bench file calls the instrument of a finding."""
+    return str(finding.get("title") or finding["subject"])
 
 
 def _unconfirmed(standing: Lane | RunnerState) -> str:

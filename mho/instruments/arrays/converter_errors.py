@@ -32,7 +32,8 @@ NI_RANGE = 10.0  # V, either polarity, as the NI driver requests it
 class ConverterErrors:
     """The converters of a bench file's DAQ: NI devices, or the array board's own.
 
-    A DAQ6510 is modelled as the same number of NI inputs; its scanning is neglected.
+    Of a DAQ of one's own nothing is known: it is modelled as the board's converters. A DAQ6510 is modelled as the same
+    number of NI inputs; its scanning is neglected.
 
     `board_channels`: number of outputs, and of inputs, of the board's own converters.
     `rng`: draws each channel's gain and offset error once, and the noise.
@@ -43,7 +44,7 @@ class ConverterErrors:
         self, entry: DaqEntry, board_channels: int, rng: np.random.Generator,
         own: CircuitElements | None = None,
     ) -> None:  # fmt: skip
-        self._rng, self._board = rng, entry.driver == "array_board"
+        self._rng, self._board = rng, entry.driver == "array_board" or entry.is_own
         self._adc = None if own is None or own.adc is None else own.sampled
         self._dac = None if own is None or own.dac is None else own.driven
         # Nothing is drawn for a reading; an own ADC draws its noise itself.

@@ -172,7 +172,11 @@ class ArrayMeter(_Source):
 
 
 class ArrayGate(_Source):
-    """The source at the word lines."""
+    """The source at the word lines, which may be a bare voltage source."""
+
+    def configure(self, *, current_limit: float, current_range: float = 0.0, nplc: float = 0.0) -> None:
+        """Store the current limit (A)."""
+        self._limit = current_limit
 
     def enable(self) -> None:
         """Begin at 0 V, whatever was held before."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.errors import BenchError, InputError
 from mho.instruments.bench.instruments import Operators
+from mho.instruments.bench.stand_ins import NoMeasurer
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.operations import check_operations
@@ -222,10 +223,10 @@ def _shown(value: object) -> str:
 def check_reading(limits: Limits, file: BenchFile) -> None:
     """Raise `LimitError` when the read settings of a bench file are beyond its own limits."""
     read = file.read
+    sink = [] if file.instruments.sink is None else [("source line", 0.0, read.current_limit)]
     for line, volts, amperes in (
-        ("bit line", read.voltage, read.current_limit),
-        ("word line", read.gate, file.gate_current),
-    ):
+        ("bit line", read.voltage, file.row_current), ("word line", read.gate, file.gate_current), *sink,
+    ):  # fmt: skip
         limits.check_level(line, volts)
         limits.check_current(line, amperes)
 
@@ -288,6 +289,17 @@ class CellChecks:
         able = getattr(pulser, "check_shape", None)
         if able is not None:
             able(voltage=checked.voltage, width=checked.width, count=count)
+        return checked
+
+    def measured_pulse(self, given: Pulse, samples: int) -> Pulse:
+        """Return a pulse that is measured; it comes by the bit line whatever its kind, whose limits hold, too."""
+        checked, measurer = pulse(given), self._instruments.measurer or NoMeasurer(self._file.name)
+        for line in dict.fromkeys((LINES[checked.kind], "bit line")):
+            self._limits.check_pulse(line, checked.voltage, checked.width, measurer.edge)
+        self.gate(checked.gate)
+        able = getattr(measurer, "check_measured", None)
+        if able is not None:
+            able(width=checked.width, samples=samples)
         return checked
 
     def waveform(

@@ -13,7 +13,7 @@ from weakref import proxy
 import numpy as np
 
 from mho.array_types import Floats
-from mho.errors import BenchError
+from mho.errors import BenchError, InputError
 from mho.instruments.bench import arguments as given
 from mho.instruments.bench.arguments import CellChecks
 from mho.instruments.bench.cell_connection import (
@@ -31,11 +31,13 @@ from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated, operators
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
+from mho.instruments.bench.stand_ins import MeterPulses, NoProgrammer
 from mho.instruments.bench.vectors import CellwiseProducts, Index, OnVectors, Vectors, inverse_zero, unheard
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.bench_file.operations import check_operations
 from mho.instruments.limits import Limits
-from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
+from mho.instruments.roles import Cell, Mode, Observation, Path, ProgrammedCell, Pulse, PulseTrace, Reading
 
 if TYPE_CHECKING:  # for type checking only: a bench of real instruments does not load the twins
     from mho.instruments.laboratory.laboratory import Laboratory
@@ -45,6 +47,7 @@ T = TypeVar("T")
 NOTHING: frozenset[str] = frozenset()  # no crosspoint
 # What a closed bench still does: it sends nothing, or says that nothing can be sent
 AFTER_CLOSING = {"close", "safe", "forget", "states", "live", "note_state", "standing"}
+MOST_SAMPLES = 10**6  # of a channel of an oscilloscope
 BETWEEN_VECTORS = "0 V between vectors"  # where an exchange ends
 
 
@@ -74,6 +77,8 @@ class Bench(GuardedBench):
         Told of every exchange of `multiply` and `invert`: mode, voltages, answers. By default it does nothing.
     damage : PulseDamage
         The cells that its pulses and levels have destroyed.
+    programs : bool
+        Whether the chip programs cells by itself: `program` then, in place of write-verify.
 
     Examples
     --------
@@ -96,11 +101,12 @@ class Bench(GuardedBench):
         self._arrays = given.shapes_of_arrays(source.chip_text)
         # A simulated chip is drawn anew, with no cell formed, whatever a list says of the chip that it stands for.
         known = source.defects_text if source.bench.simulation is None else ""
-        insisted = {terminal for terminal, entry in source.bench.limits.items() if entry.insist}
-        self.forming = FormingRecord(source.chip_text, known, insisted)
+        self._insisted = {terminal for terminal, entry in source.bench.limits.items() if entry.insist}
+        self.forming = FormingRecord(source.chip_text, known, self._insisted)
+        self._dies: dict[str, FormingRecord] = {}  # of those that a prober has brought
         board = source.bench.instruments.board
         watchdog = Watchdog(instruments.board, None if board is None else board.watchdog, every, now)
-        super().__init__(instruments, watchdog, release, now)
+        super().__init__(instruments, watchdog, release, now, source.bench.instruments.title)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
         cells = read_chip_text(source.chip_text).cells
@@ -113,9 +119,17 @@ class Bench(GuardedBench):
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         tools = self._tools = operators(instruments, source.bench, self._let_pass)
+        if laboratory is not None and isinstance(tools.pulser, MeterPulses):
+            tools.pulser.applied = laboratory.monitor.count_meter_pulses
         self._checks = CellChecks(self._limits, tools, source.bench)
+        self.programs = instruments.tester is not None and source.bench.instruments.by_tester("program")
         lines = CellLines if source.bench.instruments.cell_wiring is None else MatrixLines
         self._cells = lines(tools, self._crosspoints, self._limits, self._states)
+        self._hold_contacts: Callable[[], None] = lambda: None
+        if instruments.contacts:
+            from mho.instruments.bench.contacts import HeldContacts  # only benches with some
+
+            self._hold_contacts = HeldContacts(instruments, source.bench, self._limits, self._states).hold
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
         self._vectors: Vectors | CellwiseProducts = Vectors(
             tools.daq, tools.board, self._limits, lambda mode: bool(bench._enter(mode)),
@@ -216,6 +230,7 @@ class Bench(GuardedBench):
         self.check_read()
         self._watchdog.arm()
         protect(self.instruments, self.file, self.limits)
+        self._hold_contacts()
         channels = sorted({drive.channel for drive in self._drives.values()})
         self._cells.prepare(self.file.read, gate_settings(self.file), channels)
         self._mode = "PROGRAM"
@@ -407,9 +422,120 @@ class Bench(GuardedBench):
         once_more(self._aim, cell, pulse, drive)
         self._act(self._pulsing, REST, self._tools.pulser.fire, drive.channel, count)
 
+    def pulse_measured(self, cell: Cell, pulse: Pulse, *, samples: int = 100) -> PulseTrace:
+        """Apply one pulse and measure the current while it lasts; by the bit line, a RESET pulse is a negative one.
+
+        Parameters
+        ----------
+        cell : Cell
+        pulse : Pulse
+        samples : int
+            Measurements within the pulse, 1 to 2500.
+
+        Returns
+        -------
+        PulseTrace
+            Times (s), voltages (V) and currents (A), (samples,) each.
+
+        Raises
+        ------
+        InputError, LimitError
+            As `pulse`, and for a pulse too short for so many measurements; then nothing is sent.
+        BenchError
+            When nothing serves `pulse_measured`, or the pulse was not measured as asked.
+        """
+        cell = given.cell(cell, self._arrays)
+        samples = given.count(samples, "count of samples", given.MOST_LEVELS)
+        pulse = self._checks.measured_pulse(pulse, samples)
+        line = given.LINES[pulse.kind]
+        self.forming.permit_one(cell, line, pulse.voltage, once=True)
+        self.checkpoint()
+        self.damage.acts += 1
+        self.damage.note_voltage(cell, line, pulse.voltage)
+        once_more(self._program, cell, "READ", pulse.gate)
+        volts = pulse.voltage if pulse.kind == "set" else -pulse.voltage
+        measure = self._tools.measurer.pulse_measured
+        trace: PulseTrace = self._act(
+            self._tools.roles["measurer"], REST, measure, volts, pulse.width, samples
+        )
+        self.damage.note_current(cell, float(np.abs(trace.amps).max()))
+        return trace
+
     def _aim(self, cell: Cell, pulse: Pulse, drive: Drive) -> None:
         self._program(cell, drive.path, pulse.gate)
         self._tools.pulser.shape(drive.channel, voltage=drive.sign * pulse.voltage, width=pulse.width)
+
+    def program(self, cell: Cell, target: float, tolerance: float) -> ProgrammedCell:
+        """Have a chip with write-verify of its own bring a cell to a conductance; return what it read at the end.
+
+        A cell that is not known as formed is read first, and formed where it does not conduct and the chip forms cells by
+        itself. One that cannot be formed, or does not reach its window, is no error: `reached` says it.
+
+        Parameters
+        ----------
+        cell : Cell
+        target, tolerance : float
+            Conductance and half width of its window, S.
+
+        Raises
+        ------
+        InputError, LimitError
+            When there is no such cell, the chip has no level there, or it applies pulses that the limits, or a formed cell,
+            do not allow; nothing is sent.
+        InstrumentError
+            When the chip does not answer, or answers nonsense.
+        BenchError
+            When nothing on the bench serves `program`, or the chip does not say what it applies.
+        """
+        cell = given.cell(cell, self._arrays)
+        target = given.finite(target, "target conductance", "S", least=0.0)
+        tolerance = given.finite(tolerance, "tolerance of a target conductance", "S", least=0.0)
+        self.check_program()
+        chip, before = self._programmer, 0
+        if chip.forms and not self.forming.is_formed(cell):
+            self.measure(cell)
+            if not self.forming.is_formed(cell):
+                formed = self._by_itself(cell, "forming_pulses", chip.form)
+                if not formed.reached:
+                    return formed
+                before = formed.pulses
+        answer = self._by_itself(cell, "program_pulses", chip.program, target, tolerance)
+        return answer._replace(pulses=before + answer.pulses)
+
+    def _by_itself(
+        self, cell: Cell, attribute: str, act: Callable[..., ProgrammedCell], *aims: float
+    ) -> ProgrammedCell:
+        """Let the chip pulse a cell, with verify reads of its own after each pulse."""
+        pulses = self._programmer.largest(attribute)
+        for pulse in pulses:
+            self.forming.permit_one(cell, given.LINES[pulse.kind], pulse.voltage)
+        self.checkpoint()
+
+        self.damage.acts += 1
+        for pulse in pulses:
+            self.damage.note_voltage(cell, given.LINES[pulse.kind], pulse.voltage)
+        once_more(self._program, cell, "READ", 0.0)
+        answer: ProgrammedCell = self._act("tester", REST, act, *aims)
+        self.forming.saw_one(cell, answer.conductance)
+        return answer
+
+    @property
+    def _programmer(self) -> Any:
+        return self._tools.programmer or NoProgrammer(self.file.name)
+
+    def check_program(self) -> None:
+        """Raise `LimitError` where a chip that programs itself applies pulses that are not allowed; nothing is sent.
+
+        `BenchError` where nothing on the bench serves `program`.
+        """
+        chip = self._programmer
+        for attribute in ("program_pulses", *(["forming_pulses"] if chip.forms else [])):
+            for pulse in map(given.pulse, chip.largest(attribute)):
+                line = given.LINES[pulse.kind]
+                self._limits.check_pulse(line, pulse.voltage, pulse.width, chip.edge)
+                self._limits.check_level("word line", pulse.gate)
+                if attribute == "program_pulses":
+                    self.forming.check(line, pulse.voltage)
 
     def waveform(
         self, cell: Cell, kind: Literal["set", "reset"], volts: Sequence[float] | Floats, *, interval: float,
@@ -494,6 +620,79 @@ class Bench(GuardedBench):
     def check_read(self) -> None:
         """Raise `LimitError` when the bench file's read settings exceed its limits; nothing is sent."""
         self._checks.read()
+
+    # --- prober and oscilloscope ---
+
+    def position(self, die: str) -> None:
+        """Bring another die under the probes: every source at 0 V and off, probes up, move, probes down, each read back.
+
+        What is known of formed cells is kept die by die; of a die that the bench has not seen nothing is known.
+
+        Raises
+        ------
+        InputError
+            For a die that is no text, or none of the prober's `dies`; nothing is sent.
+        BenchError
+            When nothing serves `position`.
+        InstrumentError
+            When the prober is not where it was sent; `UnsafeError` when an output is not confirmed off: then nothing moves.
+        """
+        from mho.instruments.bench.probing import bring_die, standing_at
+
+        prober, entry = self.instruments.prober, self.file.instruments.prober
+        if prober is None or entry is None:
+            check_operations(self.file, ["position"], "a move to another die")
+        assert prober is not None
+        assert entry is not None
+        if not isinstance(die, str) or (entry.dies and die not in entry.dies):
+            there = f"; there are {', '.join(entry.dies)}" if entry.dies else "; give a name, as '3,-2'"
+            raise InputError(f"{die!r} is no die of the prober{there}")
+        self.checkpoint()
+        self.forget()
+        self._make_lines_safe()
+        self._dies[standing_at(prober)[0]] = self.forming
+        bring_die(prober, die)
+        self.forming = self._dies.setdefault(die, FormingRecord(self.chip_text, "", self._insisted))
+
+    def observe(self, act: Callable[[], object], *, duration: float, samples: int = 1000) -> Observation:
+        """Record with the oscilloscope what an act does, as ``lambda: bench.pulse(cell, pulse)``.
+
+        Parameters
+        ----------
+        act : callable
+            Called once the oscilloscope waits for its trigger; what it does is within the bench's limits as ever.
+        duration : float
+            From the trigger on, s.
+        samples : int
+            Points of each channel, up to a million.
+
+        Returns
+        -------
+        Observation
+            Times (samples,), s, and voltages (channels, samples), V.
+
+        Raises
+        ------
+        InputError
+            For a duration or number that is none; nothing is sent.
+        BenchError
+            When nothing serves `observe`.
+        InstrumentError
+            When no trigger came, or the answer cannot be.
+        """
+        from mho.instruments.bench.probing import recorded
+
+        scope, entry = self.instruments.scope, self.file.instruments.scope
+        if scope is None or entry is None:
+            check_operations(self.file, ["observe"], "a record of an oscilloscope")
+        assert scope is not None
+        assert entry is not None
+        duration = given.finite(duration, "duration of a record", "s", least=0.0)
+        if not duration:
+            raise InputError("duration of a record is 0 s; give a time above 0")
+        samples = given.count(samples, "count of samples", MOST_SAMPLES)
+        self.checkpoint()
+        return recorded(scope, act, duration, samples, len(entry.channels))
 
     # --- vectors ---
 
@@ -590,6 +789,8 @@ class Bench(GuardedBench):
             return False
         if not self._mode:
             self._make_lines_safe()  # what drives the lines is not known, and switches will move
+            if mode != "SAFE":
+                self._hold_contacts()
         elif self._mode == "PROGRAM":
             self._cells.idle()
         self._mode = ""

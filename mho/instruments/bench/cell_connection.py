@@ -21,6 +21,7 @@ from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Path, Reading
 
 REST = "ON, at rest at 0 V"
+BESIDE = "ON, with the source at the bit line"
 OFFSET = 10e-3  # V, above the error of a source-measure unit at 0 V
 
 
@@ -96,6 +97,7 @@ class CellLines:
         tools.gate.configure(**gate)
         tools.smu.enable()
         self._states.note("smu", REST)
+        self._states.note("sink", BESIDE)  # which no bench without one shows
         for channel in channels:
             tools.pulser.configure(channel)
         self._states.note("pulser", REST)

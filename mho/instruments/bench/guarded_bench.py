@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from mho.errors import BenchError, BenchInUseError, MhoError, UnsafeError
-from mho.instruments.bench.instruments import BenchInstruments, make_safe, not_confirmed
+from mho.instruments.bench.instruments import NO_OUTPUTS, BenchInstruments, make_safe, not_confirmed
 from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.protection import Watchdog
 from mho.instruments.bench.stop_requests import EndingSignals, signals_held
@@ -19,7 +19,16 @@ from mho.instruments.roles import Instrument
 
 log = logging.getLogger(__name__)
 
-OUTPUTS = ("smu", "gate", "pulser", "daq", "board", "tester", "chuck")  # roles whose outputs have a state
+OUTPUTS = (
+    "smu",
+    "sink",
+    "gate",
+    "pulser",
+    "daq",
+    "board",
+    "tester",
+    "chuck",
+)  # roles whose outputs have a state
 
 
 class GuardedBench:
@@ -28,13 +37,14 @@ class GuardedBench:
     `watchdog`: the board's; stopped when the bench is safe or closed.
     `release`: releases the lock, after the connections are closed.
     `now`: seconds on the bench's clock.
+    `title`: returns a role in the words that a reader knows it by.
     """
 
     def __init__(
         self, instruments: BenchInstruments, watchdog: Watchdog, release: Callable[[], None],
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.monotonic, title: Callable[[str], str] = str,
     ) -> None:  # fmt: skip
-        self.instruments, self.now = instruments, now
+        self.instruments, self.now, self._title = instruments, now, title
         # Whether the connections were released; what holds on to a bench after that must not use it
         self.closed = False
         self._states = OutputStates(now)
@@ -88,8 +98,9 @@ class GuardedBench:
         """
         if self.closed:
             if live := self.live():
+                titles = ", ".join(map(self._title, live))
                 raise UnsafeError(
-                    f"NOT CONFIRMED SAFE: the bench was closed before {', '.join(live)} had been confirmed off, and "
+                    f"NOT CONFIRMED SAFE: the bench was closed before {titles} had been confirmed off, and "
                     "nothing can be read back any more; open it again",
                     live=live,
                 )
@@ -99,7 +110,7 @@ class GuardedBench:
 
     def _make_lines_safe(self) -> None:
         """Make safe what is wired to the chip's lines; a chuck goes on heating, and what is beside the bench as it is."""
-        apart = {"chuck", *self.instruments.beside}
+        apart = {"chuck", *NO_OUTPUTS, *self.instruments.beside}
         self._make_safe({role: one for role, one in self.instruments.by_name().items() if role not in apart})
 
     def _make_safe(self, instruments: Mapping[str, Instrument]) -> None:
@@ -111,7 +122,7 @@ class GuardedBench:
             else:
                 self._watchdog.disarm()
         if failed:
-            raise not_confirmed(failed)
+            raise not_confirmed(failed, title=self._title)
 
     def _note_safe(self, roles: Set[str]) -> None:
         """Record the roles that have just been confirmed safe."""
@@ -130,8 +141,8 @@ class GuardedBench:
 
         Nothing is known before the bench was prepared or made safe, nor after a connection was lost.
         """
-        roles = (role for role in OUTPUTS if getattr(self.instruments, role) is not None)
-        return {role: self._states.of(role) for role in roles}
+        roles = [role for role in OUTPUTS if getattr(self.instruments, role) is not None]
+        return {role: self._states.of(role) for role in (*roles, *self.instruments.contacts)}
 
     def live(self) -> tuple[str, ...]:
         """Return the roles whose outputs may be on, that is, are not known to be off."""
@@ -163,7 +174,7 @@ class GuardedBench:
             try:
                 instrument.close()
             except Exception:
-                log.exception("%s did not close", name)
+                log.exception("%s did not close", self._title(name))
         self._release()
 
     def identities(self) -> dict[str, dict[str, str]]:
@@ -174,7 +185,8 @@ class GuardedBench:
         found = {}
         for name, instrument in self.instruments.by_name().items():
             try:
-                found[name] = {"identity": instrument.identify(), **instrument.settings()}
+                called = {} if (title := self._title(name)) == name else {"name": title}
+                found[name] = {"identity": instrument.identify(), **called, **instrument.settings()}
             except Exception as error:  # a driver of the user's own may raise anything
                 if name not in self.instruments.beside:
                     raise

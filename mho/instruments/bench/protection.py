@@ -11,11 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from mho.errors import InstrumentError, MhoError
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench_file.bench_file import BenchFile
-from mho.instruments.bench_file.entries import ChuckEntry
+from mho.instruments.bench_file.entries import ChuckEntry, SourceEntry
 from mho.instruments.limits import Limits
 from mho.instruments.roles import ArrayBoard, TemperatureController
 
@@ -137,7 +138,11 @@ def protect(instruments: BenchInstruments, file: BenchFile, limits: Limits) -> N
     `InstrumentError` when an instrument refuses or does not confirm.
     """
     entries = file.instruments
-    for source, entry in ((instruments.smu, entries.smu), (instruments.gate, entries.gate)):
+    sources: list[tuple[Any, SourceEntry | None]] = [
+        (instruments.smu, entries.smu), (instruments.sink, entries.sink), (instruments.gate, entries.gate),
+        *((source, entries.contacts[line]) for line, source in instruments.contacts.items()),
+    ]  # fmt: skip
+    for source, entry in sources:
         keep = getattr(source, "protect", None)
         if keep is not None and entry is not None and entry.terminal is not None:
             keep(limits.highest(entry.terminal))

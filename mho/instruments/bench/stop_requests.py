@@ -134,17 +134,17 @@ class EndingSignals:
 
     def __init__(self) -> None:
         self._over = threading.Event()
-        self._taken: list[signal.Signals] = []
+        self._leaving = False
         self._handlers = HandledSignals({})
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._taken = [
+            taken = [
                 number
                 for number in STOPPING
                 if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_DFL
             ]
-            self._handlers = HandledSignals(dict.fromkeys(self._taken, self._leave))
+            self._handlers = HandledSignals(dict.fromkeys(taken, self._leave))
             self._handlers.__enter__()
             _watch_parent(self._over)
         return self
@@ -158,9 +158,9 @@ class EndingSignals:
         self._handlers.end()
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
-        if not self._over.is_set():
-            for ours in self._taken:
-                signal.signal(ours, signal.SIG_IGN)  # leaving takes time, and must begin only once
+        if self._leaving and not self._over.is_set():
+            return  # leaving takes time, and must begin only once
+        self._leaving = True
         log.warning("%s received: the bench is made safe, and the program ends", signal.Signals(number).name)
         raise SystemExit(128 + number)
 

@@ -124,10 +124,13 @@ class Vectors:
         second_slice: tuple[str, str] | None, diagonal: float, diagonal_count: int, bias: float = 0.0,
     ) -> None:  # fmt: skip
         """Close the inverting loop around a block."""
+        # Boards of one's own need not know of these.
+        further: dict[str, Any] = {} if second_slice is None else {"second_slice": second_slice}
+        further |= {"bias": bias} if bias else {}
         connect = partial(
             self._board.connect_invert, positive, _ints(rows), _ints(columns), negative=negative,
-            second_slice=second_slice, diagonal=diagonal, diagonal_count=diagonal_count,
-            **({"bias": bias} if bias else {}),  # boards of one's own need not know of it
+            diagonal=diagonal, diagonal_count=diagonal_count,
+            **further,
         )  # fmt: skip
         self._connect(BlockConnection("INVERT", rows, len(columns), connect))
 

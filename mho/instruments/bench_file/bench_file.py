@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from mho.errors import BenchError, MhoError
 from mho.input_files import read_text
 from mho.instruments.bench_file.chip_requirements import read_chip_text
-from mho.instruments.bench_file.entries import Amperes, Instruments, Positive, Seconds, Volts
-from mho.instruments.bench_file.operations import OPERATIONS, Operation
+from mho.instruments.bench_file.entries import (
+    LINES,
+    Amperes,
+    Instruments,
+    LinesEntry,
+    Positive,
+    Seconds,
+    SourceEntry,
+    Volts,
+)
+from mho.instruments.bench_file.operations import OPERATIONS, SELDOM, WITHOUT, Operation
 from mho.instruments.bench_file.switch_paths import CellWiring
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.own_code import modules_beside, names_file
@@ -23,7 +33,20 @@ from mho.toml import StrictModel, in_unit, load_toml, parse_toml
 
 CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
 Capacitance = Annotated[float, Field(ge=0.0, le=1e-9)]  # F; beyond, picofarads were meant
-LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
+
+
+def _limited(line: str, info: ValidationInfo) -> str:
+    """Return the name of a terminal of this bench; raises `ValueError`."""
+    instruments = info.data.get("instruments")
+    there = [*LINES, "vector", *(() if instruments is None else instruments.contacts)]
+    if line not in there:
+        raise ValueError(
+            f"Input should be {', '.join(map(repr, there))}: nothing is wired to another terminal"
+        )
+    return line
+
+
+LimitedTerminal = Annotated[str, AfterValidator(_limited)]  # a line, or a further terminal of the chip map
 
 
 class ReadSettings(StrictModel):
@@ -174,6 +197,22 @@ class BenchFile(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _further_terminals_have_limits(self) -> Self:
+        for line, entry in self.instruments.contacts.items():
+            most = self.limits.get(line)
+            if most is None or abs(entry.hold or 0.0) > most.voltage:
+                beyond = "there is none" if most is None else f"it is {most.voltage:g} V"
+                raise ValueError(
+                    f"`{self.instruments.name_of(line)}` holds the {line} at {entry.hold:g} V, which has to be within "
+                    f'`voltage` in [limits."{line}"], and {beyond}'
+                )
+            if not math.isfinite(self.contact_current(line)):
+                raise ValueError(
+                    f"`{self.instruments.name_of(line)}` needs a `current_limit` (A), for nothing else limits its current"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _a_gate_is_there_to_be_held(self) -> BenchFile:
         if not self.instruments.serves("gate"):
             if "gate" in self.read.model_fields_set and self.read.gate:
@@ -201,6 +240,20 @@ class BenchFile(StrictModel):
         most = self.limits.get("word line")
         return math.inf if most is None or most.current is None else most.current
 
+    @property
+    def row_current(self) -> float:
+        """Current limit of the source at the bit line, A: where another unit measures, its own, if it has one."""
+        smu, both = self.instruments.smu, self.instruments.sink is not None
+        own = smu.current_limit if smu is not None and both else None
+        return self.read.current_limit if own is None else own
+
+    def contact_current(self, line: str) -> float:
+        """Current limit of the source at a further terminal, A: its own, or the terminal's."""
+        own, most = self.instruments.contacts[line].current_limit, self.limits.get(line)
+        if own is None and most is not None:
+            own = most.current
+        return math.inf if own is None else own
+
     def operations(self) -> dict[Operation, str]:
         """Return what serves each operation that the bench offers; a simulated chip is at any temperature at once."""
         offered = self.instruments.operations()
@@ -208,10 +261,23 @@ class BenchFile(StrictModel):
             offered.setdefault("temperature", "the simulated chip")
         return offered
 
+    def unguarded(self) -> str:
+        """Return a sentence that names what would hold its level without this computer; "" where a watchdog guards all."""
+        names = self.instruments.unguarded()
+        if not names:
+            return ""
+        *others, last = names
+        who = f"{', '.join(others)} and {last} hold their" if others else f"{last} holds its"
+        return f"no watchdog: if the computer dies, {who} last level"
+
     @property
     def offers_everything(self) -> bool:
-        """Whether the bench offers every operation that there is."""
-        return len(self.operations()) == len(OPERATIONS)
+        """Whether the bench offers every operation that a procedure of mho's own asks for, or what does the same."""
+        return OPERATIONS.keys() <= {*self.operations(), *WITHOUT, *SELDOM}
+
+    def surely_offers(self, needs: Iterable[Operation]) -> bool:
+        """Return whether the bench offers `needs` as it offers everything, so that nobody has to look."""
+        return self.offers_everything and SELDOM.isdisjoint(needs)
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against.
@@ -223,7 +289,8 @@ class BenchFile(StrictModel):
             for name, entry in self.limits.items()
         }
         if not self.instruments.serves("gate"):
-            limits["word line"] = TerminalLimits(math.inf)  # that nothing drives
+            driven = self.instruments.serves("program") and "word line" in limits  # by the chip itself
+            limits["word line"] = limits["word line"] if driven else TerminalLimits(math.inf)
         if not self.instruments.serves("multiply") or "multiply" in self.instruments.composed():
             limits.setdefault("vector", TerminalLimits(math.inf))  # which nothing plays
         if not self.instruments.drives_source_line and "bit line" in limits:
@@ -348,12 +415,28 @@ def load_bench_file(name: str) -> BenchSource:
         bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
     bench = _with_files_beside(bench, folder)
     chip_text, beside = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
+    _check_terminals(name, bench, chip_text)
     if bench.instruments.one_device:
         _check_one_device(name, bench, chip_text)
     if bench.instruments.cell_wiring is not None:
         _check_lines(name, bench, chip_text, bench.instruments.cell_wiring)
+    if bench.instruments.lines is not None:
+        _check_channels(name, bench, chip_text, bench.instruments.lines)
     defects_text = _defects_text(name, bench, folder, chip_text, beside)
     return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)
+
+
+def _check_terminals(name: str, bench: BenchFile, chip_text: str) -> None:
+    """Raise `BenchError` when a source is wired to a terminal that the chip does not have."""
+    there = read_chip_text(chip_text, bench.chip).terminals
+    for source, entry in bench.instruments.root.items():
+        wired = [*entry.wiring().values()] if isinstance(entry, SourceEntry) else []
+        for line in wired:
+            if line not in there:
+                raise BenchError(
+                    f"bench file {name}: `{source}` is wired to the {line}, and chip map {bench.chip} has the terminals "
+                    f"{', '.join(there)}: wire it to one of them, or add the {line} to `terminals` of the chip map"
+                )
 
 
 def _check_one_device(name: str, bench: BenchFile, chip_text: str) -> None:
@@ -394,6 +477,40 @@ def _check_lines(name: str, bench: BenchFile, chip_text: str, wiring: CellWiring
                 f"bench file {name}: `cell` in [check] is {array}[{row}, {column}], and the array is {arrays[0].name} with "
                 f"{rows} rows and {columns} columns: name one of its cells"
             )
+
+
+def _check_channels(name: str, bench: BenchFile, chip_text: str, lines: LinesEntry) -> None:
+    """Raise `BenchError` when a DAQ at the lines has not one channel for each, or would switch a whole row at once."""
+    where = f"bench file {name}: [instruments.{bench.instruments.name_of('tester')}]"
+    arrays = read_chip_text(chip_text, bench.chip).arrays
+    if len(arrays) != 1:
+        raise BenchError(
+            f"{where} is wired to one array, and chip map {bench.chip} has {len(arrays)}: name a map of one array"
+        )
+    rows, columns = arrays[0].rows, arrays[0].columns
+    for key, count, there, line in zip(
+        ("outputs", "inputs"), lines.counts(), (rows, columns), ("row", "column"), strict=True
+    ):
+        if count != there:
+            raise BenchError(
+                f"{where} has {count} `{key}`, and the array of chip map {bench.chip} has {there} {line}s: name one "
+                f"channel for each {line}"
+            )
+    if columns == 1:
+        return
+    if bench.instruments.serves("pulse"):
+        raise BenchError(
+            f"{where} names `pulse` in `serves`, and a pulse on a row reaches all its {columns} cells, for the amplifiers "
+            "hold every column at 0 V: take `pulse` out, or name a chip map of one column"
+        )
+    vector, bit_line = (
+        bench.limits[one].voltage if one in bench.limits else math.inf for one in ("vector", "bit line")
+    )
+    if bit_line > vector:
+        raise BenchError(
+            f"{where}: what is applied to a cell reaches all {columns} of its row: the limit of {bit_line:g} V in "
+            f'[limits."bit line"] must not be above the {vector:g} V of [limits.vector]; lower it'
+        )
 
 
 def is_real(name: str) -> bool:

@@ -44,10 +44,16 @@ class FormingText(BaseModel):
 class ChipText(BaseModel):
     """A chip map, as far as a bench reads it."""
 
+    terminals: tuple[str, ...] = ("bit line", "source line", "word line")
     arrays: tuple[ArrayText, ...] = Field(min_length=1)
     cells: CellsText = CellsText()
     write_verify: FormingText = FormingText()
     defects: str = ""
+
+    @property
+    def passive(self) -> bool:
+        """Whether nothing selects a cell but its two lines: the chip has no word lines."""
+        return "word line" not in self.terminals
 
     @model_validator(mode="after")
     def _no_more_cells_than_memory(self) -> ChipText:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -28,8 +27,11 @@ from pydantic import (
     model_validator,
 )
 
-from mho.errors import LimitError
+from mho.errors import BenchError, LimitError
 from mho.instruments.bench_file.models import (
+    BESIDE,
+    BOARDS,
+    DAQS,
     PULSE_GENERATORS,
     SOURCE_METERS,
     SWITCH_MATRICES,
@@ -41,26 +43,41 @@ from mho.instruments.bench_file.models import (
     check_driver,
     check_twin,
     find_model,
+    is_offered,
     lacking,
+    load_class,
+    own_driver,
+    twin_of,
 )
 from mho.instruments.bench_file.operations import OPERATIONS, Operation
 from mho.instruments.bench_file.switch_paths import (
     NAMES,
     PATHS,
     SLOTS,
+    Bias,
     CellWiring,
     CrosspointNames,
     check_paths,
 )
 from mho.instruments.roles import (
+    BoardInverter,
+    BoardMultiplier,
+    BoardSelector,
+    BoardWatchdog,
+    CellProgrammer,
     CellPulser,
     CellReader,
     CellSelector,
     CellSweeper,
+    Daq,
     Instrument,
     Multiplier,
+    Oscilloscope,
+    Prober,
     PulseGenerator,
+    PulseMeasurer,
     SourceMeter,
+    SweepingMeter,
     SwitchMatrix,
     TemperatureController,
     VoltageSource,
@@ -69,6 +86,7 @@ from mho.instruments.roles import (
 from mho.toml import StrictModel, in_unit
 
 HERE = "localhost"
+NI_OUTPUT = "ni_output"  # whose address is a channel of NI-DAQmx, and none of VISA
 LONGEST_UNIT = 40  # characters
 RAW_PORT = "5025"  # of SCPI over a plain socket (IANA `scpi-raw`): the instrument behind it is that of inst0
 CLASSES = ("INSTR", "SOCKET", "RAW", "INTFC", "SERVANT", "MEMACC", "BACKPLANE")
@@ -191,6 +209,13 @@ Amperes = Annotated[float, BeforeValidator(in_unit("A")), Field(gt=0, allow_inf_
 Seconds = Annotated[float, BeforeValidator(in_unit("s")), Field(gt=0, allow_inf_nan=False)]
 SECONDS = BeforeValidator(in_unit("s"))
 Terminal = Literal["bit line", "source line", "word line"]
+AnyTerminal = Annotated[str, Field(pattern="^[a-z][a-z0-9 -]*$")]  # a further one is named by the chip map
+LINES: tuple[str, ...] = get_args(Terminal)
+
+# What instruments fill
+ROLES = (
+    "smu", "sink", "gate", "pulser", "daq", "tester", "board", "switch", "chuck", "prober", "scope",
+)  # fmt: skip
 
 
 class Reconnect(StrictModel):
@@ -202,6 +227,8 @@ class Reconnect(StrictModel):
 
 class Entry(StrictModel):
     """An instrument of a bench: `driver` is the name of one of several models, or ``module:Class`` with its own `twin`.
+
+    An entry point of the group ``mho.instruments`` is a name, too. Without `twin` the class's attribute `twin` counts.
 
     `serves` are the operations that it does here; left out, all that its kind does at the terminals that it is wired to.
     `options` go to the driver as keywords, and to the twin those that it takes. Without `reconnect` a lost connection ends
@@ -219,7 +246,7 @@ class Entry(StrictModel):
     reconnect: Reconnect | None = None
     serves: tuple[Operation, ...] | None = None
     driver: str
-    twin: Annotated[str, AfterValidator(check_twin)] = ""
+    twin: str = ""
     options: dict[str, Any] = {}
 
     @field_validator("driver")
@@ -240,7 +267,17 @@ class Entry(StrictModel):
             raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
         if self.twin and (models is None or self.driver in models):
             raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
+        if not self.twin and models is not None and self.driver not in models:
+            driver = load_class(self.driver)
+            if twin := twin_of(driver):
+                object.__setattr__(self, "twin", check_twin(twin, driver))
         return self
+
+    @field_validator("twin")
+    @classmethod
+    def _can_stand_for_the_driver(cls, name: str, info: ValidationInfo) -> str:
+        driver = info.data.get("driver", "")
+        return check_twin(name, load_class(driver)) if name and ":" in driver else name
 
     @property
     def model(self) -> Model:
@@ -269,6 +306,7 @@ def _numbered(channels: Any) -> Any:
 
 
 Channels = Annotated[dict[int, Terminal], BeforeValidator(_numbered)]
+AnyChannels = Annotated[dict[int, AnyTerminal], BeforeValidator(_numbered)]
 
 
 class SourceKind(NamedTuple):
@@ -282,7 +320,10 @@ class SourceKind(NamedTuple):
 SOURCES = {
     "source meter": SourceKind(
         SOURCE_METERS, SourceMeter,
-        {"bit line": ("read", "sweep", "pulse", "multiply"), "word line": ("gate",)},
+        {
+            "bit line": ("read", "sweep", "pulse", "multiply", "pulse_measured"), "word line": ("gate",),
+            "source line": (),
+        },
     ),
     "voltage source": SourceKind(VOLTAGE_SOURCES, VoltageSource, {"word line": ("gate",)}),
 }  # fmt: skip
@@ -292,18 +333,21 @@ class SourceEntry(Entry):
     """A source whose outputs are wired to terminals: one to `terminal`, or several by `channels`, as a table or a list.
 
     A source-measure unit reads and sweeps at the bit line, and pulses there if `serves` says so; it, or a voltage source,
-    which measures nothing, is a gate at the word line. `current_limit` (A) is that of the output at the word line, instead
-    of the one with which cells are read.
+    which measures nothing, is a gate at the word line. A second unit, at the source line, measures there. At a further
+    terminal of the chip map, as its body, a source is at `hold` (V) while the bench is in use. `current_limit` (A) is that
+    of the output at the word line, at a further terminal, or at a bit line where the second unit measures, instead of the
+    one with which cells are read.
     """
 
     kind: Literal["source meter", "voltage source"] = "source meter"
-    in_place = ("pulse", "multiply")
+    in_place = ("pulse", "multiply", "pulse_measured")
 
     address: str
     channel: int = 1
-    terminal: Terminal | None = None
-    channels: Channels = {}
+    terminal: AnyTerminal | None = None
+    channels: AnyChannels = {}
     current_limit: Amperes | None = None
+    hold: Annotated[float, BeforeValidator(in_unit("V")), Field(allow_inf_nan=False)] | None = None
 
     @classmethod
     def _known(cls, kind: str) -> tuple[Mapping[str, Model] | None, type]:
@@ -330,11 +374,16 @@ class SourceEntry(Entry):
         for line in lines:
             if lines.count(line) > 1:
                 raise ValueError(f"two of its channels are wired to the {line}: wire each to its own")
-            if line not in self.at:
+            if line not in self.at and (line in (*LINES, *ROLES, "vector") or self.hold is None):
                 raise ValueError(
                     f"its output is wired to the {line}, where nothing of it is used: it serves the "
-                    f"{' and the '.join(self.at)}"
+                    f"{' and the '.join(self.at)}; at a further terminal of the chip map, as 'body', give the voltage to "
+                    "`hold` there"
                 )
+        if self.hold is not None and set(lines) <= set(LINES):
+            raise ValueError(
+                "`hold` is of a source at a further terminal of the chip map, as 'body': take it out"
+            )
         return self
 
     @property
@@ -342,19 +391,38 @@ class SourceEntry(Entry):
         """The terminal of the one output of an entry that `output_at` returned."""
         return str(self.terminal)
 
-    def wiring(self) -> dict[int, Terminal]:
+    def wiring(self) -> dict[int, str]:
         """Return the terminal of each channel in use."""
         return self.channels or ({} if self.terminal is None else {self.channel: self.terminal})
 
-    def output_at(self, terminal: Terminal) -> Self | None:
+    def output_at(self, terminal: str) -> Self | None:
         """Return the entry of the one output that is wired to `terminal`; None where none is."""
         for channel, line in self.wiring().items():
             if line == terminal:
                 return self.model_copy(update={"channel": channel, "terminal": line, "channels": {}})
         return None
 
+    @property
+    def by_steps(self) -> bool:
+        """Whether its class, one's own, reads and has no sweep."""
+        own = self.driver not in (self._known(self.kind)[0] or {}) and "read" in self._able()
+        return own and self.model.channels == 1 and bool(lacking(self.model.load_driver(), SweepingMeter))
+
+    def served(self) -> tuple[Operation, ...]:
+        """Return the operations that it serves; without a sweep of its own, it sweeps only where `serves` says so."""
+        served = super().served()
+        if not self.by_steps:
+            return served
+        driver = self.model.load_driver()
+        for one in ("pulse", "pulse_measured"):
+            if one in served and not hasattr(driver, one):
+                raise ValueError(
+                    f"`serves` names `{one}`, and {self.driver} cannot: give it {', '.join(lacking(driver, SweepingMeter))}"
+                )
+        return tuple(one for one in served if one != "sweep" or self.serves is not None)
+
     def _able(self) -> tuple[Operation, ...]:
-        return tuple(one for line in self.wiring().values() for one in self.at[line])
+        return tuple(one for line in self.wiring().values() for one in self.at.get(line, ()))
 
 
 class PulserEntry(Entry):
@@ -379,12 +447,13 @@ class DaqEntry(Entry):
 
     ``ni_daq``: channels of NI devices both ways. ``keithleydaq6510``: `outputs` of an NI device, and `inputs`
     scanned by a DAQ6510 at `address` (``"101:108,110"``), at `nplc` in the range that holds `full_scale` (V).
-    ``array_board``: the board's own converters, over the board's connection.
+    ``array_board``: the board's own converters, over the board's connection. A class of one's own takes `options`.
     """
 
     kind: Literal["daq"] = "daq"
+    models, role = DAQS, Daq
     can = ("multiply", "invert")
-    driver: Literal["ni_daq", "keithleydaq6510", "array_board"]
+
     address: str = ""
     outputs: str = ""
     inputs: str = ""
@@ -393,8 +462,20 @@ class DaqEntry(Entry):
     full_scale: Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, le=1000)] = 10.0
     products: dict[str, str] = {}
 
+    @property
+    def is_own(self) -> bool:
+        """Whether its driver is a class of one's own."""
+        return self.driver not in DAQS
+
     @model_validator(mode="after")
     def _has_what_its_driver_needs(self) -> DaqEntry:
+        if self.is_own:
+            for key in ("outputs", "inputs", "rate", "nplc", "full_scale", "products"):
+                if key in self.model_fields_set:
+                    raise ValueError(f"driver {self.driver} has no use for `{key}`: give it in `options`")
+            return self
+        if self.options:
+            raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
         needed = {"ni_daq": ("outputs", "inputs"), "keithleydaq6510": ("address", "outputs", "inputs")}
         for key in needed.get(self.driver, ()):
             if not getattr(self, key):
@@ -433,7 +514,9 @@ class SwitchEntry(Entry):
 
     `rows` names the source at a row (``1A``: slot 1, row A). In front of a board, `columns` names the terminal at a column
     (``103``: slot 1, column 03), `paths` the crosspoints (``1A03``) to close for each use of the bench; all others are
-    open. Without one, `bit_lines`, `source_lines` and `word_lines` are the columns of the chip's lines, in their order.
+    open. Without one, `bit_lines`, `source_lines` and `word_lines` are the columns of the chip's lines, in their order;
+    `bias` says what the lines are at that are not selected: they float, or are grounded while half of each pulse is put on
+    the row and minus half on the column.
     """
 
     kind: Literal["switch matrix"] = "switch matrix"
@@ -446,6 +529,17 @@ class SwitchEntry(Entry):
     bit_lines: tuple[str, ...] = ()
     source_lines: tuple[str, ...] = ()
     word_lines: tuple[str, ...] = ()
+    bias: Bias = "float"
+
+    @field_validator("bias", mode="before")
+    @classmethod
+    def _three_levels(cls, bias: Any) -> Any:
+        if bias == "V/3":
+            raise ValueError(
+                "V/3 needs four levels at once, V, 2V/3, V/3 and 0 V, and two sources and ground are three: write 'V/2', "
+                "or 'float'"
+            )
+        return bias
 
     @model_validator(mode="after")
     def _is_before_a_board_or_at_the_lines(self) -> Self:
@@ -459,6 +553,8 @@ class SwitchEntry(Entry):
             raise ValueError(
                 "`bit_lines` is missing: list the columns at which the bit lines are, row by row"
             )
+        if self.bias != "float" and not lines:
+            raise ValueError("`bias` is of a matrix that selects cells: give `bit_lines`, or leave it out")
         if not lines and not (self.columns and self.paths):
             raise ValueError(
                 "what is at its columns is missing: give `columns` and `paths` in front of a board, or `bit_lines`"
@@ -535,19 +631,71 @@ class ChuckEntry(Entry):
             )
 
 
+class ProberEntry(Entry):
+    """A prober that brings one die after the other under the probes, by a class of one's own.
+
+    `dies` are those that it may go to; left out, any that it knows.
+    """
+
+    kind: Literal["prober"] = "prober"
+    models, role = {}, Prober
+    can = ("position",)
+
+    address: str = ""
+    dies: tuple[str, ...] = ()
+
+
+class ScopeEntry(Entry):
+    """An oscilloscope, by a class of one's own, and what each of its channels probes."""
+
+    kind: Literal["oscilloscope"] = "oscilloscope"
+    models, role = {}, Oscilloscope
+    can = ("observe",)
+
+    address: str = ""
+    channels: Channels
+
+
 class BoardEntry(Entry):
-    """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself."""
+    """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself.
+
+    A class of one's own selects at least; which blocks it connects for a DAQ, its methods say.
+    """
 
     kind: Literal["board"] = "board"
+    models, role = BOARDS, BoardSelector
     can = ("select",)
-    driver: Literal["array_board"]
-    address: str
+
+    address: str = ""
     watchdog: Annotated[float, SECONDS, Field(ge=0.1, le=3600)] | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its driver is a class of one's own."""
+        return self.driver not in BOARDS
+
+    @model_validator(mode="after")
+    def _has_what_its_driver_needs(self) -> Self:
+        if not self.is_own and not self.address:
+            raise ValueError(f"`address` is missing: driver {self.driver} needs it")
+        if not self.is_own and self.options:
+            raise ValueError(f"driver {self.driver} takes no `options`: leave them out")
+        if self.watchdog is not None and (missing := self.lacking(BoardWatchdog)):
+            raise ValueError(f"`watchdog` is given, and {self.driver} has none: give it {', '.join(missing)}")
+        return self
+
+    def lacking(self, protocol: type) -> list[str]:
+        """Return what its class, where that is one's own, lacks of a Protocol."""
+        return lacking(self.model.load_driver(), protocol) if self.is_own else []
+
+
+OF_BOARDS: Mapping[Operation, type] = {"multiply": BoardMultiplier, "invert": BoardInverter}
+"""The Protocol by which a board connects what a DAQ serves."""
 
 
 OF_TESTERS: Mapping[Operation, type] = {
     "select": CellSelector, "read": CellReader, "sweep": CellSweeper, "gate": WordLine, "pulse": CellPulser,
-    "multiply": Multiplier,
+    "program": CellProgrammer, "multiply": Multiplier, "pulse_measured": PulseMeasurer,
 }  # fmt: skip
 """The Protocol of each operation that a tester may serve."""
 FROM_READS: tuple[Operation, ...] = ("sweep", "multiply")
@@ -558,7 +706,8 @@ class TesterEntry(Entry):
     """An instrument that addresses cells by itself and serves several operations, by a class of one's own."""
 
     kind: Literal["tester"] = "tester"
-    models, role = TESTERS, Instrument
+    models: ClassVar[Mapping[str, Model] | None] = TESTERS
+    role = Instrument
 
     address: str = ""
 
@@ -586,6 +735,81 @@ class TesterEntry(Entry):
         return tuple(OF_TESTERS)
 
 
+AT_THE_LINES = Model("mho.instruments.drivers.ni_lines:NILines", "")  # simulated at NI-DAQmx's interpreter
+Ohms = Annotated[float, BeforeValidator(in_unit("ohm")), Field(gt=0, le=1e12)]
+
+
+class LinesEntry(TesterEntry):
+    """A DAQ without a board: outputs at the rows of a chip, inputs behind transimpedance amplifiers at its columns.
+
+    `outputs` and `inputs` are NI channels of row, and column, 0, 1, …, in any order, of any devices; `gate` is the one at
+    the word lines. `transimpedance` is the amplifiers' (ohm), `full_scale` where they end (V), `rate` the wanted sample
+    rate (1/s), `products` the simulated ones by device. It pulses only where `serves` says so.
+    """
+
+    kind: Literal["daq at the lines"] = "daq at the lines"  # type: ignore[assignment]  # in place of the other's
+    models = None
+    in_place = ("pulse",)
+    driver: Literal["ni_daq"]
+    address: Literal[""] = ""
+    outputs: Annotated[str, Field(min_length=1)]
+    inputs: Annotated[str, Field(min_length=1)]
+    gate: str = ""
+    transimpedance: Ohms
+    full_scale: Annotated[float, BeforeValidator(in_unit("V")), Field(gt=0, le=10)] = 10.0
+    rate: Annotated[float, BeforeValidator(in_unit("Hz")), Field(gt=0, allow_inf_nan=False)] = 20e3
+    products: dict[str, str] = {}
+
+    @property
+    def model(self) -> Model:
+        """The driver; its twin is NI-DAQmx itself."""
+        return AT_THE_LINES
+
+    @property
+    def driven(self) -> str:
+        """Channels of all outputs, the gate's last."""
+        return f"{self.outputs}, {self.gate}" if self.gate else self.outputs
+
+    @model_validator(mode="after")
+    def _does_what_it_serves(self) -> Self:
+        for key, channels in (("outputs", self.driven), ("inputs", self.inputs)):
+            names = [name.lower().lstrip("/") for name in _channels(channels)]
+            if twice := next((name for name in names if names.count(name) > 1), ""):
+                raise ValueError(f"`{key}` names {twice} twice: each line has a channel of its own")
+        if len(_channels(self.gate)) > 1:
+            raise ValueError(f"`gate` is {self.gate!r}: give the one output at the word lines")
+        if self.gate and "gate" not in self.served():
+            raise ValueError(
+                "`gate` names an output, and `serves` does not name `gate`: add it, or leave the output out"
+            )
+        return self
+
+    def _able(self) -> tuple[Operation, ...]:
+        held: tuple[Operation, ...] = ("gate",) if self.gate else ()
+        return ("select", "read", "sweep", "pulse", "multiply", *held)
+
+    def reached(self) -> tuple[str, ...]:
+        """Return the terminals whose voltages its outputs put out."""
+        return (
+            "bit line",
+            *(["vector"] if "multiply" in self.served() else []),
+            *(["word line"] if self.gate else []),
+        )
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many rows and columns have a channel."""
+        return len(_channels(self.outputs)), len(_channels(self.inputs))
+
+
+def _channels(text: str) -> list[str]:
+    from mho.instruments.simulated.nidaqmx.converters import channel_names  # where a DAQ has no board only
+
+    try:
+        return channel_names(text)
+    except BenchError as error:
+        raise ValueError(str(error)) from None
+
+
 NO_READING = ("identify", "settings", "make_safe", "close")  # what the bench calls at moments of its own
 
 
@@ -597,7 +821,7 @@ class BesideEntry(Entry):
     """
 
     kind: Literal["beside"] = "beside"
-    models, role = {}, Instrument
+    models, role = BESIDE, Instrument
 
     address: str = ""
     readings: dict[str, str] = {}
@@ -640,8 +864,8 @@ class BesideEntry(Entry):
 
 
 KINDS: tuple[type[Entry], ...] = (
-    SourceEntry, PulserEntry, DaqEntry, SwitchEntry, ChuckEntry, BoardEntry, TesterEntry,
-    BesideEntry,
+    SourceEntry, PulserEntry, BoardEntry, DaqEntry, SwitchEntry, ChuckEntry, TesterEntry,
+    LinesEntry, ProberEntry, ScopeEntry, BesideEntry,
 )  # fmt: skip
 
 
@@ -657,34 +881,52 @@ BY_NAME = {
 }  # fmt: skip
 BY_OPERATION: Mapping[str, str] = {
     "read": "source meter", "sweep": "source meter", "gate": "voltage source", "pulse": "pulse generator",
-    "waveform": "pulse generator", "temperature": "temperature controller",
+    "waveform": "pulse generator", "temperature": "temperature controller", "pulse_measured": "source meter",
+    "position": "prober", "observe": "oscilloscope",
 }  # fmt: skip
+WIRED = frozenset((
+    "terminal", "channel", "channels", "rows", "columns", "paths", "bit_lines", "highest", "outputs", "inputs",
+))  # fmt: skip
+"""Keys that say where an instrument is wired to: with one of them it is no instrument beside the bench."""
 
 
 def _kind_of(name: str, written: Mapping[str, Any]) -> str | None:
     """Return the kind of an instrument as a bench file writes it; None where nothing says it."""
+    driver, serves = written.get("driver"), written.get("serves")
+    if driver == "ni_daq" and "transimpedance" in written and written.get("kind", "daq") == "daq":
+        return kinds_of(LinesEntry)[0]
     if "kind" in written:
         return str(written["kind"])
-    driver, serves = written.get("driver"), written.get("serves")
+    if serves == [] and isinstance(driver, str) and driver in BESIDE and not WIRED.intersection(written):
+        return "beside"
     if name == "daq":  # whose driver may be the board's
         return "daq"
     for kind in KINDS:
-        for name_of_kind in kinds_of(kind):
+        for name_of_kind in kinds_of(kind) if kind is not BesideEntry else ():
             if isinstance(driver, str) and driver in (kind._known(name_of_kind)[0] or {}):
                 return name_of_kind
-    if driver in ("ni_daq", "keithleydaq6510"):
-        return "daq"
-    if driver == "array_board":
-        return "board"
     if name in BY_NAME:
         return BY_NAME[name]
     if isinstance(serves, list):
-        if {"select", "multiply"}.intersection(one for one in serves if isinstance(one, str)):
+        if {"select", "multiply", "program"}.intersection(one for one in serves if isinstance(one, str)):
             return "tester"
         return next(
             (BY_OPERATION[one] for one in serves if one in BY_OPERATION), None if serves else "beside"
         )
-    return None
+    return _kind_of_class(driver) if isinstance(driver, str) else None
+
+
+def _kind_of_class(driver: str) -> str | None:
+    """Return the kind of which a class of one's own has every method; None where it is of none, or cannot be loaded."""
+    try:
+        kind = load_class(own_driver(driver))
+    except ValueError:  # the reason is told where the driver is checked
+        return "beside" if ":" in driver or is_offered(driver) else None
+    complete = (
+        name for entry in KINDS for name in kinds_of(entry)
+        if (role := entry._known(name)[1]) is not Instrument and not lacking(kind, role)
+    )  # fmt: skip
+    return next(complete, None)
 
 
 def _tag(entry: Any) -> str | None:
@@ -701,6 +943,9 @@ AnyEntry = Annotated[
     | Annotated[ChuckEntry, Tag("[temperature controller]")]
     | Annotated[BoardEntry, Tag("[board]")]
     | Annotated[TesterEntry, Tag("[tester]")]
+    | Annotated[LinesEntry, Tag("[daq at the lines]")]
+    | Annotated[ProberEntry, Tag("[prober]")]
+    | Annotated[ScopeEntry, Tag("[oscilloscope]")]
     | Annotated[BesideEntry, Tag("[beside]")],
     Discriminator(
         _tag,
@@ -719,7 +964,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     - `smu`: `read` and `sweep`; `gate`; `pulser`: `pulse`; `daq`: `multiply`, `invert`; `chuck`: `temperature`;
     - `tester`: whatever it serves, in place of the others;
-    - `board` selects cells and connects blocks; `switch` is between the sources and the chip.
+    - `board` selects cells and connects blocks; `switch` is between the sources and the chip;
+    - `sink`: the second source-measure unit, at the source line; `contacts`: sources at further terminals.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -738,7 +984,13 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     @model_validator(mode="after")
     def _a_line_has_one_source(self) -> Self:
-        for line in ("bit line", "word line"):
+        every = [
+            line
+            for one in self.root.values()
+            if isinstance(one, SourceEntry)
+            for line in one.wiring().values()
+        ]
+        for line in dict.fromkeys(every):
             wired = [
                 name for name, entry in self.root.items()
                 if isinstance(entry, SourceEntry) and line in entry.wiring().values()
@@ -748,6 +1000,14 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                     f"`{wired[0]}` and `{wired[1]}` are both wired to the {line}: the one that reads has to be wired "
                     "to the bit line, and the gate to the word line"
                 )
+            if isinstance(self.root.get(line), BesideEntry):
+                raise ValueError(
+                    f"`{line}` is an instrument beside the bench, and the terminal of `{wired[0]}`: rename the instrument"
+                )
+            for name in wired[:1] if line not in ("bit line", "word line") else ():
+                entry = self.root[name]
+                assert isinstance(entry, SourceEntry)
+                self._seats["sink" if line == "source line" else line] = name, entry.output_at(line)
         return self
 
     @model_validator(mode="after")
@@ -760,23 +1020,45 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             if isinstance(entry, TesterEntry):
                 self._seat("tester", name, entry, "is a tester")
             served = entry.served()
+            if isinstance(entry, DaqEntry):
+                served = self._as_the_board_connects(name, entry, served)
             self._nothing_is_left_out(name, entry, served)
             for operation in served:
                 self._serve(operation, name, entry)
         if "daq" in self._seats and self.board is None:
             name = self.name_of("daq")
             raise ValueError(
-                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or take "
-                f"`{name}` out"
+                f"`{name}` plays vectors, and no array board connects the chip to it: describe the board, or give the "
+                f"`transimpedance` of the amplifiers if its lines are wired straight to the chip, or take `{name}` out"
             )
         return self
+
+    def _as_the_board_connects(
+        self, name: str, daq: DaqEntry, served: tuple[Operation, ...]
+    ) -> tuple[Operation, ...]:
+        """Return what a DAQ serves at a board of one's own, which need not connect all; `ValueError` for what it cannot."""
+        board = next((one for one in self.root.values() if isinstance(one, BoardEntry)), None)
+        if board is None or not board.is_own:
+            return served
+        if daq.driver == "array_board" and not can_be_asked(board.model.load_driver(), "converters"):
+            raise ValueError(
+                f"`{name}` is the converters of the board, and {board.driver} has none: give it the property "
+                "`converters`, a Daq, or describe the DAQ"
+            )
+        able = tuple(one for one in served if not board.lacking(OF_BOARDS[one]))
+        for one in daq.serves or (() if able else served):
+            if missing := board.lacking(OF_BOARDS[one]):
+                raise ValueError(
+                    f"`{name}` serves `{one}`, and {board.driver} connects nothing for it: give it {', '.join(missing)}"
+                )
+        return able
 
     @staticmethod
     def _nothing_is_left_out(name: str, entry: Entry, served: tuple[Operation, ...]) -> None:
         """Raise `ValueError` for an output that serves nothing: it would be wired, and never opened or made safe."""
         if isinstance(entry, SourceEntry):
             for line in entry.wiring().values():
-                if not set(served) & set(entry.at[line]):
+                if entry.at.get(line) and not set(served) & set(entry.at[line]):
                     raise ValueError(
                         f"`{name}` is wired to the {line} and serves nothing there, so that nothing would make it safe: "
                         f"name one of {', '.join(f'`{one}`' for one in entry.at[line])} in `serves`, or leave it out"
@@ -805,6 +1087,10 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 self._seats["daq"] = name, entry
             case "temperature":
                 self._seats["chuck"] = name, entry
+            case "position":
+                self._seats["prober"] = name, entry
+            case "observe":
+                self._seats["scope"] = name, entry
 
     def _seat(self, seat: str, name: str, entry: Any, what: str) -> None:
         other, _ = self._seats.setdefault(seat, (name, entry))
@@ -815,6 +1101,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def _wired_as_the_bench_drives_them(self) -> Self:
         if self.pulser is not None:
             self._pulser_has_its_lines(self.pulser)
+        if self.sink is not None:
+            self._source_line_is_free()
         if self.switch is not None and self.board is None:
             self._matrix_selects()
         elif self.switch is not None:
@@ -841,6 +1129,33 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 "and leave `bias_tee` out"
             )
         wiring.check()
+        if wiring.bias != "float" and self.sink is None:
+            raise ValueError(
+                f'`bias` of `{name}` is "{wiring.bias}", and no source is at the source line for the other half of a '
+                'pulse: wire a second source-measure unit there, terminal = "source line", or leave `bias` out'
+            )
+        if wiring.bias != "float" and self.pulser is not None:
+            raise ValueError(
+                f"`bias` of `{name}` is for pulses by the two source-measure units, and `{self.name_of('pulser')}` pulses: "
+                "take one out"
+            )
+
+    def _source_line_is_free(self) -> None:
+        """Raise `ValueError` unless the second source-measure unit has the source line for itself, and a way to it."""
+        name = self.name_of("sink")
+        if self.drives_source_line:
+            raise ValueError(
+                f"`{name}` and `{self.name_of('pulser')}` are both wired to the source line: wire one of them there"
+            )
+        if self.cell_wiring is None:
+            raise ValueError(
+                f"`{name}` is at the source line, and no switch matrix brings it to one: give the matrix `source_lines` "
+                f"and a row for it, or take `{name}` out"
+            )
+        if self.smu is None:
+            raise ValueError(
+                f"`{name}` is at the source line, and no source-measure unit at the bit line reads with it: describe one"
+            )
 
     def _pulser_has_its_lines(self, pulser: PulserEntry) -> None:
         name, wired = self._seats["pulser"][0], sorted(pulser.channels.values())
@@ -905,6 +1220,17 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         return found
 
     @property
+    def sink(self) -> SourceEntry | None:
+        """The source-measure unit at the source line."""
+        found: SourceEntry | None = self._entry("sink")
+        return found
+
+    @property
+    def contacts(self) -> dict[str, SourceEntry]:
+        """Sources at further terminals of the chip map, by terminal."""
+        return {seat: entry for seat, (_, entry) in self._seats.items() if seat not in ROLES}
+
+    @property
     def pulser(self) -> PulserEntry | None:
         """The pulse generator."""
         found: PulserEntry | None = self._entry("pulser")
@@ -941,6 +1267,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             switch.word_lines,
             self.sources(),
             switch.names,
+            switch.bias,
         )
 
     @property
@@ -950,10 +1277,27 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         return found
 
     @property
+    def prober(self) -> ProberEntry | None:
+        """The prober."""
+        found: ProberEntry | None = self._entry("prober")
+        return found
+
+    @property
+    def scope(self) -> ScopeEntry | None:
+        """The oscilloscope."""
+        found: ScopeEntry | None = self._entry("scope")
+        return found
+
+    @property
     def tester(self) -> TesterEntry | None:
         """What addresses cells by itself and serves several operations."""
         found: TesterEntry | None = self._entry("tester")
         return found
+
+    @property
+    def lines(self) -> LinesEntry | None:
+        """The tester, where it is a DAQ wired straight to the chip."""
+        return self.tester if isinstance(self.tester, LinesEntry) else None
 
     def serves(self, operation: Operation) -> bool:
         """Return whether something on the bench serves an operation."""
@@ -972,10 +1316,8 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     def by_role(self) -> dict[str, Any]:
         """Return the entry of what fills each of `smu`, `gate`, ..., then those beside the bench by their names."""
-        roles = ("smu", "gate", "pulser", "daq", "tester", "board", "switch", "chuck")
-        return {role: self._entry(role) for role in roles if self._entry(role) is not None} | dict(
-            self.beside
-        )
+        filled = {role: self._entry(role) for role in ROLES if self._entry(role) is not None}
+        return filled | self.contacts | self.beside
 
     @property
     def beside(self) -> dict[str, BesideEntry]:
@@ -986,10 +1328,27 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         """Return the name in the file of what fills `smu`, `gate`, ...; the attribute's own where nothing does."""
         return self._seats.get(seat, (seat, None))[0]
 
+    def title(self, role: str) -> str:
+        """Return what a reader is told of `smu`, `gate`, ...: the name in the file, with the role where that is another."""
+        name = self.name_of(role)
+        return role if name == role else f"{name} ({role})"
+
+    def unguarded(self) -> tuple[str, ...]:
+        """Return the names of what holds its last level when the computer dies: no board's watchdog grounds the lines."""
+        if self.board is not None and self.board.watchdog is not None:
+            return ()
+        holding = [seat for seat in ("smu", "gate", "daq", "tester") if self._entry(seat) is not None]
+        return tuple(dict.fromkeys(map(self.name_of, holding)))
+
     @property
     def pulses_by_meter(self) -> bool:
         """Whether the source-measure unit applies the pulses, as its `serves` allows."""
         return self.serves("pulse") and self.pulser is None and not self.by_tester("pulse")
+
+    @property
+    def board_converts(self) -> bool:
+        """Whether vectors are played and read by the board's own converters."""
+        return self.daq is not None and self.daq.driver == "array_board"
 
     @property
     def one_device(self) -> bool:
@@ -1021,9 +1380,14 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         """Return the operations that are put together from others, as the file allows, and from which."""
         composed: dict[Operation, str] = {}
         if self.pulses_by_meter:
-            composed["pulse"] = "pulses by a source-measure unit"
+            halves = self.switch is not None and self.switch.bias == "V/2"
+            composed["pulse"] = (
+                "V/2 by two source-measure units" if halves else "pulses by a source-measure unit"
+            )
         if self.serves("sweep") and not self._has_method("sweep"):
             composed["sweep"] = "by single reads"
+        if self.serves("pulse_measured") and not self._has_method("pulse_measured"):
+            composed["pulse_measured"] = "by a list sweep at one level"
         if self.serves("multiply") and not self._has_method("multiply"):
             composed["multiply"] = "cell by cell, from reads"
         return composed
@@ -1031,12 +1395,17 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
     def _has_method(self, operation: Operation) -> bool:
         if self.by_tester(operation) and self.tester is not None:
             return not lacking(self.tester.model.load_driver(), OF_TESTERS[operation])
+        if operation == "sweep":
+            return self.sink is None and not (self.smu is not None and self.smu.by_steps)
+        if operation == "pulse_measured":
+            smu = self.smu if self.smu is not None and ":" in self.smu.driver else None
+            return smu is not None and not lacking(smu.model.load_driver(), PulseMeasurer)
         return operation != "multiply" or self.daq is not None
 
     def sources(self) -> dict[str, str]:
         """Return the terminal of every source that is wired to the chip's lines."""
         lines: dict[str, str] = {}
-        for seat, source in (("smu", self.smu), ("gate", self.gate)):
+        for seat, source in (("smu", self.smu), ("gate", self.gate), ("sink", self.sink)):
             if source is not None and source.terminal is not None:
                 lines[seat] = source.terminal
         if self.pulser is not None:
@@ -1045,20 +1414,29 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
 
     def addresses(self) -> list[str]:
         """VISA addresses in use."""
-        used = [entry.address for entry in self.root.values() if getattr(entry, "address", "")]
+        used = [
+            entry.address for entry in self.root.values() if getattr(entry, "address", "") and entry.driver != NI_OUTPUT
+        ]  # fmt: skip
         return list(dict.fromkeys(used))
 
     def daqmx_lists(self) -> list[str]:
         """Lists of NI-DAQmx channels in use."""
-        return [] if self.daq is None else self.daq.daqmx_lists()
+        single = [
+            entry.address for entry in self.root.values()
+            if isinstance(entry, SourceEntry) and entry.driver == NI_OUTPUT
+        ]  # fmt: skip
+        if (lines := self.lines) is not None:
+            return [lines.driven, lines.inputs, *single]
+        return single if self.daq is None else [*self.daq.daqmx_lists(), *single]
 
     def buses(self) -> dict[str, str]:
         """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named: dict[str, str] = {}
-        for seat in ("smu", "gate", "pulser", "daq", "daq inputs", "board", "switch", "chuck", "tester"):
+        seats = (*ROLES, "daq inputs")
+        for seat in seats:
             entry = self._entry(seat.partition(" ")[0])
-            named[seat] = (
-                entry.outputs if seat == "daq" and entry is not None else getattr(entry, "address", "")
-            )
+            outputs = getattr(entry, "outputs", "") if seat in ("daq", "tester") else ""
+            named[seat] = outputs or getattr(entry, "address", "")
+        named |= {line: entry.address for line, entry in self.contacts.items()}
         named |= {name: entry.address for name, entry in self.beside.items()}
         return {role: name for role, name in named.items() if name}

@@ -59,8 +59,11 @@ def _doubts(terminal: str, entry: LimitEntry, borne: Mapping[str, float], bench:
 def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
     """Return the largest values that the instruments at a terminal can deliver, by quantity; unknown ones are left out."""
     entries = bench.instruments
+    if entries.lines is not None:
+        return {"voltage": NI_OUTPUTS} if terminal != "word line" or entries.lines.gate else {}
     if terminal == "vector":
-        return {} if entries.daq is None or entries.daq.driver == "array_board" else {"voltage": NI_OUTPUTS}
+        by_ni = entries.daq is not None and bool(entries.daq.outputs)
+        return {"voltage": NI_OUTPUTS} if by_ni else {}
     if bench.simulation is not None and not bench.simulation.instruments:
         return {}  # there is none; and its driver loads PyVISA
     abilities: list[dict[str, float]] = []

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 PATHS = ("READ", "SET", "RESET", "MULTIPLY", "INVERT")
 GROUND = "ground"
+Bias = Literal["float", "V/2"]  # of the lines that are not selected: V/2 grounds them, and halves the pulses
 
 
 class CrosspointNames:
@@ -154,6 +156,7 @@ class CellWiring:
     `source_lines`: by column of the array; none: they are grounded for good.
     `sources`: terminal that each source should reach.
     `names`: of the matrix's crosspoints.
+    `bias`: what the lines are at that are not selected.
     """
 
     rows: Mapping[str, str]
@@ -162,6 +165,7 @@ class CellWiring:
     word_lines: Sequence[str]
     sources: Mapping[str, str]
     names: CrosspointNames = SLOTS
+    bias: Bias = "float"
 
     def crosspoints(self, path: str, row: int, column: int) -> frozenset[str]:
         """Return the crosspoints that connect a cell for a use: every line to one source, or to ground.
@@ -173,7 +177,12 @@ class CellWiring:
             ends.append(("source line", self.source_lines[column]))
         if self.word_lines:
             ends.append(("word line", self.word_lines[row if len(self.word_lines) > 1 else 0]))
-        return frozenset(self._crosspoint(use[line], at) for line, at in ends)
+        closed = [self._crosspoint(use[line], at) for line, at in ends]
+        if self.bias != "float":
+            others = [*self.bit_lines[:row], *self.bit_lines[row + 1 :]]
+            others += [*self.source_lines[:column], *self.source_lines[column + 1 :]]
+            closed += [self._crosspoint(GROUND, at) for at in others]
+        return frozenset(closed)
 
     def every_path(self) -> Iterable[frozenset[str]]:
         """Return the crosspoints of every use of the cells of the first column and of the first row, each once."""
@@ -210,8 +219,11 @@ class CellWiring:
     def _uses(self) -> dict[str, dict[str, str]]:
         """Return the source of each line by path."""
         driving = {line: source for source, line in self.sources.items() if source.startswith("pulser")}
-        read = {"bit line": "smu", "source line": GROUND, "word line": "gate"}
-        up = read | {"bit line": driving.get("bit line", "smu")}
+        sink = "sink" if "sink" in self.sources else GROUND
+        read = {"bit line": "smu", "source line": sink, "word line": "gate"}
+        up = read | (
+            {"bit line": driving["bit line"], "source line": GROUND} if "bit line" in driving else {}
+        )
         across = driving.get("source line")
         down = up if across is None else read | {"bit line": GROUND, "source line": across}
         return {"READ": read, "SET": up, "RESET": down}

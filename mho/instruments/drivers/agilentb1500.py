@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from pymeasure.adapters import Adapter
@@ -67,6 +67,8 @@ class AgilentB1500:
     `line_frequency`: power line frequency, Hz, which cannot be queried.
     `InstrumentError` when it cannot be opened, another model answers, or it has no such SMU.
     """
+
+    delay_step = DELAY_STEP  # s, of the delays of a sweep
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
     model = "B1500A"
@@ -367,11 +369,19 @@ class AgilentB1500:
             self._do(f"ST {PROGRAM}", *lines, "END", "BC")
             with self._patience(len(voltages) * (delay + 2.0 * self._aperture + 0.05)):
                 readings = self._run(len(voltages))
-        finally:
-            self._do(self._level(0.0), f"SCR {PROGRAM}")
-            if not was_on:
-                self._switch_off()
+        except BaseException as error:
+            with suppress(MhoError):  # what broke it off is told, and nothing in its place
+                if not isinstance(error, Exception):
+                    self.interrupt()  # a signal came in the midst of a message or a reply
+                self._end_sweep(was_on)
+            raise
+        self._end_sweep(was_on)
         return readings
+
+    def _end_sweep(self, was_on: bool) -> None:
+        self._do(self._level(0.0), f"SCR {PROGRAM}")
+        if not was_on:
+            self._switch_off()
 
     def _run(self, count: int) -> list[Reading]:
         command = f"DO {PROGRAM}"

@@ -66,6 +66,10 @@ class Keithley2450(SingleSourceMeter, ScpiInstrument):
         ":SENS:CURR:RANG", "Control the measurement range, A; setting it ends auto range.", CURRENT_RANGE
     )
     current_range_auto = switch(":SENS:CURR:RANG:AUTO", "Control whether the range follows the current.")
+    measured = Instrument.measurement(
+        ":READ?",
+        "Measure once, V or A, as it is set and with the level that it has; the output has to be on (?).",
+    )
     four_wire = switch(":SENS:CURR:RSEN", "Control whether the sense terminals are used.")
     output_off_mode = choice(
         ":OUTP:VOLT:SMOD", "Control what the output is when off (HIMP opens the relay).",

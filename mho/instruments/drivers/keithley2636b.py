@@ -167,26 +167,27 @@ SPANS_2612B = SeriesSpans.of(200.0, 0.02, 1.5, 1e-8, 1e-7)
 SPANS_2636B = SeriesSpans.of(200.0, 0.02, 1.5, 1e-10, 1e-10)
 
 
-def _limited_settings(spans: SeriesSpans) -> tuple[Any, ...]:
-    """Declare the properties whose limits are the model's."""
-    return (
-        control("{ch}.source.levelv", "Control the source level, V.", spans.voltage),
-        control(
+def _limited(spans: SeriesSpans) -> dict[str, Any]:
+    """Return what a channel's class has of the model's limits: spans, and the properties that keep them."""
+    return {
+        "VOLTAGE": spans.voltage, "CURRENT_LIMIT": spans.current_limit, "CURRENT_RANGE": spans.current_range,
+        "source_voltage": control("{ch}.source.levelv", "Control the source level, V.", spans.voltage),
+        "source_voltage_range": control(
             "{ch}.source.rangev", "Control the source range, V; setting it switches auto range off.",
             spans.source_range,
         ),
-        control("{ch}.source.limiti", "Control the current limit, A.", spans.current_limit),
-        control(
+        "current_limit": control("{ch}.source.limiti", "Control the current limit, A.", spans.current_limit),
+        "voltage_limit": control(
             "{ch}.source.limitv", "Control the voltage limit when amperes are sourced, V.", spans.voltage_limit
         ),
-        control(
+        "current_range": control(
             "{ch}.measure.rangei", "Control the measurement range, A; setting it ends auto range.",
             spans.current_range,
         ),
-        control(
+        "output_off_limit": control(
             "{ch}.source.offlimiti", "Control the current limit when off, A (p. 7-226).", spans.current_limit
         ),
-    )  # fmt: skip
+    }  # fmt: skip
 
 
 def _day(seconds: float) -> str:
@@ -197,11 +198,6 @@ def _day(seconds: float) -> str:
 class Keithley2636BChannel(SourceMeterChannel, VoltageSourceMeter, BusChannel):
     """One channel of a 2636B as `mho.instruments.roles.SourceMeter`: volts out, amperes in."""
 
-    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE = (
-        SPANS_2636B.voltage,
-        SPANS_2636B.current_limit,
-        SPANS_2636B.current_range,
-    )
     NPLC, DELAY = NPLC, DELAY
     PULSE_WIDTH = Span(1e-4, 1e4, "pulse width", "s")
     PULSE_PERIOD = Span(2e-4, 1e5, "pulse period", "s")
@@ -213,9 +209,13 @@ class Keithley2636BChannel(SourceMeterChannel, VoltageSourceMeter, BusChannel):
     )  # fmt: skip
 
     source_function = choice("{ch}.source.func", "Control what is sourced (p. 7-222 (?)).", ("AMPS", "VOLTS"))
-    (
-        source_voltage, source_voltage_range, current_limit, voltage_limit, current_range, output_off_limit,
-    ) = _limited_settings(SPANS_2636B)  # fmt: skip
+    source_voltage: Any
+    source_voltage_range: Any
+    current_limit: Any
+    voltage_limit: Any
+    current_range: Any
+    output_off_limit: Any
+    vars().update(_limited(SPANS_2636B))
     source_voltage_range_auto = switch(
         "{ch}.source.autorangev", "Control whether the range follows the level."
     )
@@ -247,6 +247,11 @@ class Keithley2636BChannel(SourceMeterChannel, VoltageSourceMeter, BusChannel):
         'string.format("%.0f", {ch}.cal.due)', "Get the day of the next calibration; \"\" for none set (p. 7-200).",
         get_process=_day,
     )  # fmt: skip
+
+    def __init_subclass__(cls, *, spans: SeriesSpans | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, limited in (_limited(spans) if spans else {}).items():
+            setattr(cls, name, limited)
 
     def settings(self) -> dict[str, str]:
         """Return the properties named in `recorded`, and the dates of calibration that are set, as text."""
@@ -386,17 +391,8 @@ class Keithley2636B(Series2600B, TspInstrument):
     smub: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smub")
 
 
-class Keithley2602BChannel(Keithley2636BChannel):
+class Keithley2602BChannel(Keithley2636BChannel, spans=SPANS_2602B):
     """One channel of a 2602B."""
-
-    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE = (
-        SPANS_2602B.voltage,
-        SPANS_2602B.current_limit,
-        SPANS_2602B.current_range,
-    )
-    (
-        source_voltage, source_voltage_range, current_limit, voltage_limit, current_range, output_off_limit,
-    ) = _limited_settings(SPANS_2602B)  # fmt: skip
 
 
 class Keithley2602B(Series2600B, TspInstrument):
@@ -409,17 +405,8 @@ class Keithley2602B(Series2600B, TspInstrument):
     smub: Keithley2602BChannel = Instrument.ChannelCreator(Keithley2602BChannel, "smub")
 
 
-class Keithley2612BChannel(Keithley2636BChannel):
+class Keithley2612BChannel(Keithley2636BChannel, spans=SPANS_2612B):
     """One channel of a 2612B or a 2614B."""
-
-    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE = (
-        SPANS_2612B.voltage,
-        SPANS_2612B.current_limit,
-        SPANS_2612B.current_range,
-    )
-    (
-        source_voltage, source_voltage_range, current_limit, voltage_limit, current_range, output_off_limit,
-    ) = _limited_settings(SPANS_2612B)  # fmt: skip
 
 
 class Keithley2612B(Series2600B, TspInstrument):

@@ -9,13 +9,20 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from weakref import proxy
 
 import numpy as np
 
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry, Instruments, SourceEntry
+from mho.instruments.bench_file.models import (
+    PULSE_GENERATORS,
+    SOURCE_METERS,
+    TEMPERATURE_CONTROLLERS,
+    VOLTAGE_SOURCES,
+    takes_library,
+)
 from mho.instruments.bench_file.switch_paths import GROUND, CellWiring, CrosspointNames
 from mho.instruments.laboratory.chip_lines import (
     HOT,
@@ -28,12 +35,16 @@ from mho.instruments.laboratory.chip_lines import (
     compliance_of,
     edge_of,
 )
+from mho.instruments.laboratory.observed_lines import Needles, ObservedLines, ScopeProbes
 from mho.instruments.laboratory.probes import Probes
+from mho.instruments.laboratory.row_wires import RowWires
 from mho.instruments.laboratory.tester_wires import TesterWires
+from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.excursions import Excursion
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import NoGenerator, Playing, Resting, RestlessTwin, waveform_of
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.loads import Open
 from mho.instruments.simulated.nidaqmx.converters import channel_names
 from mho.instruments.simulated.nidaqmx.system import DaqSystem
 from mho.instruments.simulated.physics.cells.relaxation import ROOM
@@ -41,6 +52,7 @@ from mho.instruments.simulated.physics.heated_stage import HeatedStage
 
 log = logging.getLogger(__name__)
 
+NI_EDGE = 0.2e-6  # s, 10 to 90 %, of an output of an X Series device
 RESISTANCE = 50.0  # ohm, source resistance in a contention
 
 # Present level of a source, V; None when it drives nothing
@@ -234,41 +246,50 @@ class BenchTwins:
     `vectors`: the lines that the DAQ is wired to.
     `entries`: of the bench file.
     `rngs`: seven, for the instruments.
-    `tester`: the lines of all arrays, for a tester.
+    `tester`: the lines of all arrays, for a tester, or for a DAQ wired straight to them.
     `faults`: the laboratory's faults; the DAQ checks them in every call.
+    `selecting`: wires behind a switch matrix at the lines of the chip.
     `BenchError` when a DAQ cannot be as the bench file says.
     """
 
     def __init__(
         self, lines: ChipLines, vectors: VectorLines, entries: Instruments,
-        rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires,
+        rngs: Sequence[np.random.Generator], faults: Sequence[Fault | DaqFault], tester: TesterWires | RowWires,
+        selecting: Callable[[ChipLines, Probes, CellWiring], MatrixWires] = SelectingWires,
     ) -> None:  # fmt: skip
         self.devices: dict[str, Any] = {}  # twin by VISA address
+        self.libraries: dict[str, Any] = {}  # the twin of one whose driver calls a vendor's library
         # The pulse generator, or what stands for a twin that does not say whether it puts out anything
         self.generator: Resting
         # Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix
         self.generators: dict[str, Playing] = {}
         self._lines, self._vectors, self._entries, self._rngs = lines, vectors, entries, rngs
-        self.matrix = self._build_switch()  # the wires behind a switch matrix
+        self.matrix = self._build_switch(selecting)  # the wires behind a switch matrix
         self._build_meters()
         self._build_pulser()
-        if entries.board is not None:
-            self.devices[entries.board.address] = lines.board
+        self._build_board()
         if entries.switch is not None:  # instruments are served in the order of the addresses
             self.devices[entries.switch.address] = self._switch
-        self.daq = self._build_daq(faults)  # has no device when the bench has no NI DAQ
+        self.daq = (  # has no device when the bench has no NI DAQ
+            self._build_lines(tester, faults) if isinstance(tester, RowWires) else self._build_daq(faults)
+        )
         self._build_voltmeter()
+        self._build_own_daq()
         self._build_chuck()
-        self._build_tester(tester)
+        if not isinstance(tester, RowWires):
+            self._build_tester(tester)
         self._build_beside()
+        self._build_prober_and_scope()
 
-    def _build_switch(self) -> MatrixWires | None:
+    def _build_switch(
+        self, selecting: Callable[[ChipLines, Probes, CellWiring], MatrixWires]
+    ) -> MatrixWires | None:
         entry = self._entries.switch
         if entry is None:
             return None
         wiring, board = self._entries.cell_wiring, self._lines.board
         if wiring is not None and isinstance(board, Probes):
-            wires: MatrixWires = SelectingWires(self._lines, board, wiring)
+            wires = selecting(self._lines, board, wiring)
         else:
             wires = MatrixWires(self._lines, entry.rows, entry.columns, entry.names)
         twin = entry.model.load_twin()
@@ -282,24 +303,26 @@ class BenchTwins:
         return wires
 
     def _source_wire(self, name: str, entry: SourceEntry) -> OutputWire:
-        return OutputWire(self._lines, entry.line) if self.matrix is None else self.matrix.source_wire(name)
+        if self.matrix is None or name in self._entries.contacts:
+            return OutputWire(self._lines, entry.line)
+        return self.matrix.source_wire(name)
 
     def _build_meters(self) -> None:
         entries = self._entries
         outputs: dict[str, dict[int, tuple[str, SourceEntry]]] = {}
-        for name, entry in (("smu", entries.smu), ("gate", entries.gate)):
+        wired = {"smu": entries.smu, "gate": entries.gate, "sink": entries.sink, **entries.contacts}
+        for name, entry in wired.items():
             if entry is not None:
                 outputs.setdefault(entry.address, {})[entry.channel] = (name, entry)
         for number, (address, channels) in enumerate(outputs.items(), 1):
             model = next(entry for _, entry in channels.values()).model
             ports = {channel: self._source_wire(*named) for channel, named in channels.items()}
-            wired = ports if model.channels > 1 else ports[1]
-            twin = model.load_twin()(
-                self._lines.clock, self._rngs[number - 1], wired, serial=f"SIM{number:05}"
-            )
+            own = ports if model.channels > 1 else ports[1]
+            rng = self._rngs[number - 1] if number < 3 else self._rngs[6].spawn(1)[0]
+            twin = model.load_twin()(self._lines.clock, rng, own, serial=f"SIM{number:05}")
             for channel, (_, wired_to) in channels.items():
                 self._lines.compliance[wired_to.line] = compliance_of(twin, channel)
-            self.devices[address] = twin
+            self._place(next(entry for _, entry in channels.values()))[address] = twin
 
     def _generator_name(self, channel: int, line: str) -> str:
         return line if self.matrix is None else f"pulser {channel}"
@@ -324,8 +347,34 @@ class BenchTwins:
                 self.matrix.know_waveform(source, self._lines.playing[line])
         self.devices[entry.address] = generator
 
+    def _build_board(self) -> None:
+        entry, board = self._entries.board, self._lines.board
+        if entry is None:
+            return
+        if not entry.is_own:
+            self.devices[entry.address] = board
+            return
+        twin, rng = entry.model.load_twin(), self._rngs[2].spawn(1)[0]
+        self._place(entry)[entry.address] = twin(
+            self._lines.clock, rng, board, serial="SIM00004", **_taken(entry, twin)
+        )
+
+    def _build_own_daq(self) -> None:
+        """Add the twin of a DAQ of one's own, if there is one: as many inputs are wired as an array has columns."""
+        entry = self._entries.daq
+        if entry is None or not entry.is_own:
+            return
+        lines, twin, rng = self._lines, entry.model.load_twin(), self._rngs[3].spawn(1)[0]
+        count = max(array.columns for array in lines.chip.geometry.values())
+        port = ConverterWires(self._vectors, lines.monitor, entry.address, count)
+        self._place(entry)[entry.address] = twin(
+            lines.clock, rng, port, serial="SIM00009", **_taken(entry, twin)
+        )
+
     def _build_daq(self, faults: Sequence[Fault | DaqFault]) -> DaqSystem:
-        entry, lines = self._entries.daq or DaqEntry(driver="array_board"), self._lines
+        entry, lines = self._entries.daq, self._lines
+        if entry is None or entry.is_own:
+            entry = DaqEntry(driver="array_board")  # which has no device
         outputs, inputs = (
             [names] if names else []
             for names in (entry.outputs, entry.inputs if entry.driver == "ni_daq" else "")
@@ -346,6 +395,21 @@ class BenchTwins:
         if outputs:
             lines.reach = lambda: daq.reach(entry.outputs)
         return daq
+
+    def _build_lines(self, rows: RowWires, faults: Sequence[Fault | DaqFault]) -> DaqSystem:
+        """Return the NI devices whose outputs and inputs are at the lines of the chip."""
+        entry, lines = self._entries.lines, self._lines
+        assert entry is not None  # else there are no such wires
+        lines.edges["bit line"] = lambda: NI_EDGE
+        port = ConverterWires(rows, lines.monitor, entry.outputs, entry.counts()[1])
+        try:
+            return DaqSystem(
+                entry.products, lines.clock, self._rngs[3], port, outputs=[entry.driven], inputs=[entry.inputs],
+                faults=faults,
+            )  # fmt: skip
+        except ValueError as error:
+            name = self._entries.name_of("tester")
+            raise BenchError(f"[instruments.{name}]: {error}") from None
 
     def _build_voltmeter(self) -> None:
         """Add the DAQ6510 that reads the answers to the DAQ's outputs, if there is one."""
@@ -380,20 +444,48 @@ class BenchTwins:
         entry = self._entries.tester
         if entry is not None:
             twin = entry.model.load_twin()
-            self.devices[entry.address] = twin(
+            self._place(entry)[entry.address] = twin(
                 self._lines.clock, self._rngs[0], wires, serial="SIM00008", **_taken(entry, twin)
             )
 
     def _build_beside(self) -> None:
         """Add the twins of the instruments beside the bench; one without a twin cannot be opened, and is left out."""
         for number, (name, entry) in enumerate(self._entries.beside.items()):
-            if not entry.twin:
+            model = entry.model
+            if not model.twin:
                 log.warning("%s has no simulated twin (`twin` in its entry): it is left out", name)
                 continue
             rng = self._rngs[6].spawn(1)[0]
-            self.devices[entry.address] = entry.model.load_twin()(
-                self._lines.clock, rng, serial=f"SIM1{number:04}"
+            twin = model.load_twin()
+            self._place(entry)[entry.address] = twin(
+                self._lines.clock, rng, *_open_ends(entry.driver, model.channels, self._lines.clock),
+                serial=f"SIM1{number:04}", **_taken(entry, twin),
+            )  # fmt: skip
+
+    def _build_prober_and_scope(self) -> None:
+        prober, scope, lines = self._entries.prober, self._entries.scope, self._lines
+        ports: list[tuple[Any, Any]] = [] if prober is None else [(prober, Needles(lines))]
+        if scope is not None:
+            terminals = [scope.channels[number] for number in sorted(scope.channels)]
+            ports.append((scope, ScopeProbes(cast("ObservedLines", lines), terminals)))
+        for number, (entry, port) in enumerate(ports, 10):
+            twin, rng = entry.model.load_twin(), self._rngs[6].spawn(1)[0]
+            self._place(entry)[entry.address] = twin(
+                lines.clock, rng, port, serial=f"SIM{number:05}", **_taken(entry, twin)
             )
+
+    def _place(self, entry: Any) -> dict[str, Any]:
+        """Return where the twin of a class of one's own goes: onto the bus, or in place of a vendor's library."""
+        return self.libraries if takes_library(entry.model.load_driver()) else self.devices
+
+
+def _open_ends(driver: str, channels: int, clock: VirtualClock) -> tuple[Any, ...]:
+    """Return what one of mho's instruments beside the bench is wired to: nothing, or a stage at room temperature."""
+    if driver in TEMPERATURE_CONTROLLERS:
+        return (HeatedStage(clock, ROOM),)
+    if driver in {**SOURCE_METERS, **VOLTAGE_SOURCES, **PULSE_GENERATORS}:
+        return ({number: Open() for number in range(1, channels + 1)} if channels > 1 else Open(),)
+    return ({},) if driver == "keithleydaq6510" else ()
 
 
 def _taken(entry: Any, twin: Any) -> dict[str, Any]:

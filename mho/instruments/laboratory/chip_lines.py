@@ -320,11 +320,21 @@ class OutputWire:
         self.to.train(self.name, cycle, count)
 
 
+class Answering(Protocol):
+    """What lies between a DAQ's outputs and its inputs."""
+
+    def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
+        """Return the answer to samples, (samples, inputs), V."""
+
+    def hold(self, volts: Floats, period: float) -> None:
+        """Hold levels, or repeat samples, (samples, outputs), V."""
+
+
 @dataclass(frozen=True)
 class ConverterWires:
     """Wires from a DAQ's outputs through the connected block to its inputs; `key` names its traffic."""
 
-    vectors: VectorLines
+    vectors: Answering
     monitor: Monitor
     key: str
     input_count: int

@@ -16,12 +16,17 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
-from mho.instruments.laboratory.bench_twins import BenchTwins
+from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.laboratory.bench_twins import BenchTwins, SelectingWires
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
+from mho.instruments.laboratory.board_switches import BoardSwitches
 from mho.instruments.laboratory.chip_basis import ChipBasis, read_geometry
 from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
+from mho.instruments.laboratory.crossbar_wires import CrossbarWires
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
+from mho.instruments.laboratory.observed_lines import ObservedLines
 from mho.instruments.laboratory.probes import ALWAYS_ON, Probes
+from mho.instruments.laboratory.row_wires import RowWires
 from mho.instruments.laboratory.tester_wires import TesterWires
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.faults import DaqFault, Fault
@@ -177,9 +182,11 @@ class Laboratory(ChipBasis):
     `seed`: of everything random here, instead of the bench file's; as an attribute the one that was drawn without it.
 
     `devices`: simulated instrument by VISA address, as the PyVISA backend opens it.
+    `libraries`: what stands for the library of a vendor, by the address of the instrument whose driver calls it.
     `daq`: the simulated NI-DAQmx system.
     `monitor`: records extremes, incidents and traffic on the wires.
     `lines`: levels of the sources on the lines of a cell.
+    `matrix`: the wires behind a switch matrix; None without one.
     `circuits`: the board's amplifiers and the chip between them.
     `vectors`: vectors played into a block.
     `faults`: faults to inject; the PyVISA backend and NI-DAQmx's interpreter apply those in this list.
@@ -195,16 +202,22 @@ class Laboratory(ChipBasis):
         self._wire(self.chip)
         carrier = Carrier()
         self.board: Any  # a SimulatedArrayBoard, or what stands for it
+        daq = bench.instruments.lines
         amplified: Any = ConnectedBlock()  # what is connected to the amplifiers of the columns
+        if daq is not None:
+            amplified.transimpedance = daq.transimpedance
         if bench.instruments.board is None:
             self.board = Probes((next(iter(self.chip.geometry)), 0, 0))
+        elif bench.instruments.board.is_own:
+            self.board = amplified = BoardSwitches(carrier)
         else:
             self.board = SimulatedArrayBoard(
                 self.clock, device_rngs[2], carrier, serial="SIM00004", channels=simulation.converters,
                 slice_ratio=simulation.slice_ratio,
             )  # fmt: skip
             amplified = self.board
-        self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
+        kind = ChipLines if bench.instruments.scope is None else ObservedLines
+        self.lines = kind(self.chip, self.board, self.clock, self.monitor)
         if not bench.instruments.serves("gate"):
             self.lines.ungated = ALWAYS_ON
         self.circuits = BlockCircuits.drawn(
@@ -221,14 +234,27 @@ class Laboratory(ChipBasis):
         # other, and the chip, until the collector runs.
         lines, vectors = proxy(self.lines), proxy(self.vectors)
         carrier.connect(lines, vectors)
-        wires = TesterWires(lines, self.board, amplified, self.circuits)
-        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires)
-        self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
+        wires: TesterWires | RowWires = TesterWires(lines, self.board, amplified, self.circuits)
+        if daq is not None:
+            wires = RowWires(
+                lines, self.board, amplified, self.circuits, gated=bool(daq.gate), full_scale=daq.full_scale
+            )
+        selecting = CrossbarWires if read_chip_text(source.chip_text).passive else SelectingWires
+        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults, wires, selecting)
+        self.devices, self.libraries = twins.devices, twins.libraries
+        self.daq, self.matrix = twins.daq, twins.matrix
         self._generators = tuple(twins.generators.values())
-        self._gate = "tester" if bench.instruments.by_tester("gate") else "gate"
+        wired = bench.instruments
+        self._gate = "tester" if wired.by_tester("gate") or wired.by_tester("program") else "gate"
+        self._contacts = tuple(bench.instruments.contacts)
         self._outputs = "" if bench.instruments.daq is None else bench.instruments.daq.outputs
-        reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
+        self._vector = "daq"  # the role whose outputs these are
+        if daq is not None:
+            self._vector, self._outputs = "tester", daq.driven
+        reached = (lambda line: [line]) if self.matrix is None else self.matrix.terminals
         self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
+        if (pass_time := getattr(twins.matrix, "pass_time", None)) is not None:
+            self.clock.follow(pass_time)
 
     def daq_session(self) -> AbstractContextManager[Any]:
         """Context in which `nidaqmx` talks to this laboratory's simulated devices."""
@@ -253,7 +279,11 @@ class Laboratory(ChipBasis):
 
         A unit that is off and grounds its output holds 0 V exactly; one with an open relay is missing.
         """
-        return dict(self.lines.held if self._matrix is None else self._matrix.held)
+        if self.matrix is None:
+            return dict(self.lines.held)
+        return self.matrix.held | {
+            line: self.lines.held[line] for line in self._contacts if line in self.lines.held
+        }
 
     def live(self) -> tuple[str, ...]:
         """Return the roles that drive the chip now, as a probe at the wires would find them, whatever drivers say."""
@@ -263,7 +293,7 @@ class Laboratory(ChipBasis):
         if any(waveform is not None and abs(waveform.extreme) > REST for waveform in waveforms):
             names.add("pulser")
         if np.abs(self.held_vector()).max(initial=0.0) > REST:
-            names.add("daq")
+            names.add(self._vector)
         if self.board.mode != "SAFE":
             names.add("board")
         return tuple(sorted(names))

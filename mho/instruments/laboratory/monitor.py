@@ -136,6 +136,12 @@ class Trace:
             self.longest = width
             self._compare("pulse width", width, self._limits.pulse_width, "s")
 
+    def take_widths(self, width: float, count: int) -> None:
+        """Count pulses of a source-measure unit, whose levels are recorded as those of any source."""
+        self.pulses += count
+        self.shortest, self.longest = min(self.shortest, width), max(self.longest, width)
+        self._compare("pulse width", width, self._limits.pulse_width, "s")
+
     def take_samples(self, volts: NDArray[np.float64], period: float) -> None:
         """Record that all outputs of a DAQ play `volts`, (samples, outputs), one sample per `period`."""
         if not volts.size:
@@ -186,7 +192,8 @@ class Monitor:
         self.incidents: list[Incident] = []
         # `Trace` by terminal
         self.terminals = {
-            name: Trace(name, limits.terminals.get(name, _UNLIMITED), self.record) for name in TERMINALS
+            name: Trace(name, limits.terminals.get(name, _UNLIMITED), self.record)
+            for name in dict.fromkeys([*TERMINALS, *limits.terminals])
         }
         # `Traffic` by VISA address (a DAQ's by its outputs); an instrument that was never addressed is missing
         self.traffic: defaultdict[str, Traffic] = defaultdict(Traffic)
@@ -194,6 +201,11 @@ class Monitor:
     def record(self, kind: str, detail: str, at: float | None = None) -> None:
         """Record an incident, at the present or an earlier time (s)."""
         self.incidents.append(Incident(self._clock.now if at is None else at, kind, detail))
+
+    def count_meter_pulses(self, width: float, count: int) -> None:
+        """Count pulses of `width` (s) that the source-measure unit at the bit line has applied."""
+        self.pulses += count
+        self.terminals["bit line"].take_widths(width, count)
 
     def report_amplifier(self, sentence: str) -> None:
         """Record, and log, that an amplifier was asked for more than it has: a wrong answer that looks like any other."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
-from mho.instruments.bench_file.entries import DaqEntry
+from mho.instruments.bench_file.entries import DaqEntry, LinesEntry
 from mho.instruments.simulated.nidaqmx.converters import PRODUCTS, Bus, channel_names
 from mho.instruments.simulated.physics.cells.presets import CellPreset, Cells, cell_preset
+
+log = logging.getLogger(__name__)
+
+HEADROOM = 5.0  # V between the end of an amplifier's output and its supply
 
 
 def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
@@ -25,10 +31,19 @@ def stand_in(source: BenchSource, preset: Cells | None = None) -> BenchSource:
         return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
     cells = _cells(preset)
     simulation = Simulation(preset=preset) if isinstance(preset, str) else Simulation()
-    instruments, daq = bench.instruments, bench.instruments.daq
-    if daq is not None:
-        wired = daq.model_copy(update={"products": _products(daq)})
-        instruments = instruments.changed(instruments.name_of("daq"), wired)
+    # Imported for real instruments only: a chip without any enters no further module.
+    from mho.instruments.laboratory.untwinned import missing_twins, without_twins
+
+    for sentence in missing_twins(bench.instruments).values():
+        log.warning("%s; the rest is rehearsed", sentence)
+    instruments = without_twins(bench.instruments)
+    if instruments.lines is not None:  # whose amplifiers reach their full scale, and a little more
+        supply = instruments.lines.full_scale + HEADROOM
+        simulation = simulation.model_copy(update={"amplifier_supply": supply})
+    for seat, daq in (("daq", instruments.daq), ("tester", instruments.lines)):
+        if daq is not None and not getattr(daq, "is_own", False):
+            wired = daq.model_copy(update={"products": _products(daq)})
+            instruments = instruments.changed(instruments.name_of(seat), wired)
     return source.model_copy(
         update={
             "bench": bench.model_copy(update={"simulation": simulation, "instruments": instruments}),
@@ -64,11 +79,12 @@ def _cells(preset: Cells | None) -> CellPreset | None:
     return None if preset is None or isinstance(preset, str) else cell_preset(preset)
 
 
-def _products(daq: DaqEntry) -> dict[str, str]:
+def _products(daq: DaqEntry | LinesEntry) -> dict[str, str]:
     """Return the product of each device in use: as in the bench file, else the first that has the channels."""
     needed: dict[str, tuple[int, int]] = {}
     channels_in = daq.inputs if daq.driver == "ni_daq" else ""
-    for kind, channels in enumerate((daq.outputs, channels_in)):
+    driven = daq.driven if isinstance(daq, LinesEntry) else daq.outputs
+    for kind, channels in enumerate((driven, channels_in)):
         for channel in channel_names(channels):
             device, _, terminal = channel.partition("/")
             number = int("".join(filter(str.isdigit, terminal)) or 0) + 1

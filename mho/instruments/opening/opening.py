@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mho.errors import BenchError, InputError
@@ -17,35 +19,28 @@ from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench.reconnection import Connection, Reconnecting
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file, with_circuit, with_stuck_cells
-from mho.instruments.bench_file.entries import (
-    BesideEntry,
-    BoardEntry,
-    ChuckEntry,
-    DaqEntry,
-    PulserEntry,
-    SourceEntry,
-    SwitchEntry,
-    TesterEntry,
-)
+from mho.instruments.bench_file.entries import BoardEntry, DaqEntry, LinesEntry, SourceEntry
+from mho.instruments.bench_file.models import takes_library
 from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Daq
 from mho.keywords import Seed, keywords_checked, seed_number
 
+log = logging.getLogger(__name__)
+
+NONE: Mapping[str, Any] = MappingProxyType({})
+
 
 def role_openers(
     source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] | None,
-    limits: Limits | None = None,
+    limits: Limits | None = None, libraries: Mapping[str, Any] = NONE,
 ) -> dict[str, Callable[[], Any]]:  # fmt: skip
     """Return functions that open the instrument of each role of a bench; roles that share an instrument open it once.
 
     `visa` is PyVISA's choice of a library, `session` the context within which NI-DAQmx tasks are made. `sleep` waits, in
     seconds, before a lost connection is reopened; None never reopens one, whatever the file says. `limits` stand for the
-    file's own.
+    file's own. `libraries` are what stands for the library of a vendor, by the instrument's address in the bench file.
     """
-    # Drivers are imported only for benches that use them: each imports PyVISA or nidaqmx.
-    from mho.instruments.drivers.array_board import ArrayBoardDriver
-
     entries = source.bench.instruments
     shared: dict[str, Connection] = {}
     highest = (limits or source.bench.terminal_limits()).highest("vector")
@@ -59,30 +54,39 @@ def role_openers(
         if model.keyword:
             return plain(entry, **{model.keyword: entry.channel})
         if entry.address not in shared:
-            shared[entry.address] = connect(entry, partial(_made, entry, visa))
+            shared[entry.address] = connect(entry, partial(_made, entry, visa, libraries))
         connection = shared[entry.address]
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
-    def plain(
-        entry: SourceEntry | PulserEntry | SwitchEntry | ChuckEntry | TesterEntry | BesideEntry,
-        **options: Any,
-    ) -> Any:
-        return connect(entry, partial(_made, entry, visa, **options)).role()
+    def plain(entry: Any, **options: Any) -> Any:
+        return connect(entry, partial(_made, entry, visa, libraries, **options)).role()
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:
-            shared[entry.address] = connect(entry, lambda: ArrayBoardDriver(entry.address, visa_library=visa))
+            shared[entry.address] = connect(entry, partial(_made, entry, visa, libraries))
         return shared[entry.address]
 
     def daq(entry: DaqEntry) -> Any:
         if entry.driver == "array_board":
             assert entries.board is not None  # the file was checked
             return board(entries.board).role(lambda whole: whole.converters)
+        if entry.is_own:
+            return plain(entry)
         return connect(entry, partial(_open_daq, entry, visa, session, highest)).role()
+
+    def lines(entry: LinesEntry) -> Any:
+        widest = max((limits or source.bench.terminal_limits()).highest(one) for one in entry.reached())
+        return connect(
+            entry, partial(_open_lines, entry, session, min(widest, NI_OUTPUTS), source.bench.read.gate)
+        ).role()
 
     openers: dict[str, Callable[[], Any]] = {}
     if (reader := entries.smu) is not None:
         openers["smu"] = lambda: source_of(reader)
+    if (sink := entries.sink) is not None:
+        openers["sink"] = lambda: source_of(sink)
+    for line, contact in entries.contacts.items():
+        openers[line] = partial(source_of, contact)
     if (gate := entries.gate) is not None:
         openers["gate"] = lambda: source_of(gate)
     if (pulser := entries.pulser) is not None:
@@ -98,18 +102,30 @@ def role_openers(
             stage, output=stage.output, input=stage.input, heater_range=stage.heater_range
         )
     if (tester := entries.tester) is not None:
-        openers["tester"] = lambda: plain(tester)
+        openers["tester"] = lambda: lines(tester) if isinstance(tester, LinesEntry) else plain(tester)
+    if (prober := entries.prober) is not None:
+        openers["prober"] = lambda: plain(prober)
+    if (scope := entries.scope) is not None:
+        openers["scope"] = lambda: plain(scope)
     for name, one in entries.beside.items():
-        if source.bench.simulation is None or one.twin:
+        if source.bench.simulation is None or one.model.twin:
             openers[name] = partial(plain, one)
     return openers
 
 
-def _made(entry: Any, visa: str, **options: Any) -> Any:
+def _made(entry: Any, visa: str, libraries: Mapping[str, Any], **options: Any) -> Any:
     """Return the opened driver of an entry; `BenchError` for `options` that its class does not take."""
     driver = entry.model.load_driver()
+    if not takes_library(driver):
+        options["visa_library"] = visa
+    elif entry.address in libraries:
+        options["library"] = libraries[entry.address]
     try:
-        return driver(entry.address, visa_library=visa, **options, **entry.options)
+        return driver(entry.address, **options, **entry.options)
+    except ImportError as error:
+        raise BenchError(
+            f"driver {entry.driver} needs what is not there ({error}): install it, or rehearse the bench on twins"
+        ) from error
     except TypeError as error:
         if not entry.options:
             raise
@@ -140,19 +156,30 @@ def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: f
     return ScannedDaq(outputs, inputs, full_scale=entry.full_scale, nplc=entry.nplc)
 
 
+def _open_lines(entry: LinesEntry, session: Callable[[], Any], span: float, gate: float) -> Any:
+    """Open a DAQ at the lines of a chip; its outputs refuse voltages beyond +-`span` (V); `gate` is that of products, V."""
+    from mho.instruments.drivers.ni_lines import NILines
+
+    return NILines(
+        entry.outputs, entry.inputs, gate=entry.gate, product_gate=gate, transimpedance=entry.transimpedance,
+        full_scale=entry.full_scale, rate=entry.rate, output_range=(-span, span), session=session,
+    )  # fmt: skip
+
+
 def connect_instruments(
     source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] = time.sleep,
-    limits: Limits | None = None,
+    limits: Limits | None = None, libraries: Mapping[str, Any] = NONE,
 ) -> BenchInstruments:  # fmt: skip
     """Open the instrument of each role; parameters as for `role_openers`."""
     with ExitStack() as opened:  # closes what was opened when a later one fails
         instruments: dict[str, Any] = {}
-        for role, open_role in role_openers(source, visa, session, sleep, limits).items():
+        for role, open_role in role_openers(source, visa, session, sleep, limits, libraries).items():
             instruments[role] = open_role()
             opened.callback(instruments[role].close)
         opened.pop_all()
     beside = {name: instruments.pop(name) for name in source.bench.instruments.beside if name in instruments}
-    return BenchInstruments(**instruments, beside=beside)
+    contacts = {line: instruments.pop(line) for line in source.bench.instruments.contacts}
+    return BenchInstruments(**instruments, contacts=contacts, beside=beside)
 
 
 if TYPE_CHECKING:  # imported only for a simulated bench: the twins load slowly
@@ -228,6 +255,8 @@ def open_bench(
         stack.enter_context(lock_bench(source))
         taken()
         instruments = connect_instruments(source, source.bench.visa, nullcontext)
+        if unguarded := source.bench.unguarded():
+            log.warning("bench %s: %s", source.bench.name, unguarded)
         release = stack.pop_all().close
     opened = time.monotonic()
     return _forgetful(Bench(source, instruments, now=lambda: time.monotonic() - opened, release=release))
@@ -245,7 +274,9 @@ def open_simulated(
     with ExitStack() as stack:
         laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
         clock = laboratory.clock
-        instruments = connect_instruments(source, visa, laboratory.daq_session, clock.advance, limits)
+        instruments = connect_instruments(
+            source, visa, laboratory.daq_session, clock.advance, limits, laboratory.libraries
+        )
         release = stack.pop_all().close
     return _forgetful(
         Bench(
@@ -336,7 +367,8 @@ def bench_openers(
         yield {role: partial(roles.__getitem__, role) for role in roles}, None
     else:
         with simulated_rack(source, preset, seed) as (laboratory, visa):
-            yield role_openers(source, visa, laboratory.daq_session, None), laboratory
+            session, libraries = laboratory.daq_session, laboratory.libraries
+            yield role_openers(source, visa, session, None, libraries=libraries), laboratory
 
 
 def _forgetful(bench: Bench) -> Bench:

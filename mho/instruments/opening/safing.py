@@ -13,7 +13,7 @@ from typing import Any
 
 from mho.errors import BenchError, BenchInUseError, MhoError, UnsafeError
 from mho.former_names import current_name
-from mho.instruments.bench.instruments import SAFE_ORDER, make_safe, not_confirmed, read_back
+from mho.instruments.bench.instruments import NO_OUTPUTS, SAFE_ORDER, make_safe, not_confirmed, read_back
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.opening.opening import bench_openers
@@ -21,6 +21,11 @@ from mho.instruments.roles import Instrument
 from mho.own_code import is_mhos_own
 from mho.processes import end_whole
 
+# By which a driver of one's own is asked, by role
+ASKED = {
+    "board": "`standing_mode()`, which asks for its mode",
+    "": "the property `output_enabled`, which asks whether it is on",
+}
 FREE_WITHIN = 5.0  # s, for the holder of the bench to release it
 
 
@@ -81,7 +86,7 @@ def confirm_bench_safe(name: str) -> Confirmation:
         failed = make_safe(opened, failed)
         failed |= _disbelieved(source, {role: one for role, one in opened.items() if role not in failed})
         if failed:
-            raise not_confirmed(failed, left_on)
+            raise not_confirmed(failed, left_on, source.bench.instruments.title)
         confirmed = time.time()
         identities = {role: instrument.identify() for role, instrument in opened.items()}
         return Confirmation(identities, confirmed, left_on)
@@ -105,7 +110,7 @@ def _disbelieved(source: BenchSource, opened: Mapping[str, Instrument]) -> dict[
     errors: dict[str, Exception] = {}
     for role, instrument in opened.items():
         driver = str(source.bench.instruments.entry(role).driver)
-        if ":" not in driver or is_mhos_own(current_name(driver)):
+        if role in NO_OUTPUTS or ":" not in driver or is_mhos_own(current_name(driver)):
             continue
         try:
             on = read_back(role, instrument)
@@ -114,7 +119,7 @@ def _disbelieved(source: BenchSource, opened: Mapping[str, Instrument]) -> dict[
             continue
         if on is None:
             errors[role] = BenchError(
-                f"unknown: {driver} cannot be asked; give it the property `output_enabled`, which asks whether it is on"
+                f"unknown: {driver} cannot be asked; give it {ASKED.get(role, ASKED[''])}"
             )
         elif on:
             errors[role] = BenchError(f"{driver} says that it made it safe, and answers that an output is on")

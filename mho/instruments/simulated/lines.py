@@ -72,3 +72,53 @@ class LineDevice:
 
     def trigger(self) -> None:
         """Bus trigger: nothing waits for it."""
+
+
+class Refusal(Exception):
+    """Raised by a command of an `AnsweringDevice` to refuse it, with the reason."""
+
+
+class AnsweringDevice(LineDevice):
+    """Base of instruments that answer a line by a line, as those of one's own often do.
+
+    ``SEL 3 4`` calls ``_do_sel("3", "4")``, ``ID?`` calls ``_do_id_asked()``; what that returns is the answer. A `Refusal`,
+    an unknown command, and words that it does not take are answered by ``ERR`` and the reason.
+    """
+
+    def __init__(self, clock: VirtualClock, rng: np.random.Generator) -> None:
+        super().__init__(clock, rng)
+        self._output, self._fault = b"", ""
+
+    def take_line(self, line: str) -> None:
+        """Answer a line."""
+        fault, self._fault = self._fault, ""
+        self._output += f"{f'ERR {fault}' if fault else self._answer(*(line.split() or ['']))}\n".encode()
+
+    def _answer(self, name: str, *words: str) -> str:
+        act = getattr(self, f"_do_{name.lower().replace('?', '_asked')}", None)
+        if act is None:
+            return "ERR no such command"
+        try:
+            return str(act(*words))
+        except Refusal as refusal:
+            return f"ERR {refusal}"
+        except (TypeError, ValueError):
+            return f"ERR {name} does not take {' '.join(words) or 'nothing'}"
+
+    def read(self) -> bytes:
+        """Return the next answer, or all where they follow each other."""
+        end = len(self._output) if self.stream else self._output.find(b"\n") + 1
+        answer, self._output = self._output[:end], self._output[end:]
+        return answer
+
+    def status_byte(self) -> int:
+        """Return 0: such an instrument has none."""
+        return 0
+
+    def clear(self) -> None:
+        """Discard what is pending."""
+        self._input = self._output = b""
+
+    def push_error(self, code: int, detail: str = "") -> None:
+        """Refuse the next line (fault injection)."""
+        self._fault = f"{code} {detail}".strip()

@@ -126,6 +126,34 @@ class CarrierPort(Protocol):
         """Play samples of the board's own converters into the connected block; (samples, inputs), V."""
 
 
+class BoardPort(Protocol):
+    """The sockets of a board of one's own: its twin says how the switches stand. The caller advances the clock."""
+
+    def array_size(self, array: str) -> tuple[int, int] | None:
+        """Rows and columns of an array, or None when the chip has none of that name."""
+
+    def ground(self) -> None:
+        """Ground every line: no cell and no block is connected."""
+
+    def connect_cell(self, cell: tuple[str, int, int] | None, path: str) -> None:
+        """Connect a cell by ``READ``, ``SET`` or ``RESET``; other lines are grounded, and with ``OPEN`` all are."""
+
+    def connect_multiply(
+        self, array: str, rows: Sequence[int], columns: Sequence[int], *, transimpedance: float
+    ) -> None:
+        """Put rows on the outputs, and columns on amplifiers with a feedback of `transimpedance` (ohm)."""
+
+    def connect_invert(
+        self, positive: str, rows: Sequence[int], columns: Sequence[int], *, input_conductance: float,
+        negative: str | None = None, second_slice: tuple[str, str] | None = None, slice_ratio: float = 0.0,
+        diagonal: float = 0.0, diagonal_count: int = 0, bias: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Close the loop of the amplifiers around rows and columns; conductances in S, as the bench gives them."""
+
+    def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
+        """Play samples of the board's own converters into the connected block; (samples, inputs), V."""
+
+
 class CellsPort(Protocol):
     """The lines of all arrays, at an instrument that addresses cells by itself. The caller advances the clock."""
 
@@ -145,6 +173,23 @@ class CellsPort(Protocol):
         self, array: str, rows: Sequence[int], columns: Sequence[int], volts: Floats, period: float
     ) -> Floats:
         """Return the currents (samples, columns), A, out of columns at virtual ground for `volts` (samples, rows)."""
+
+
+class ScopePort(Protocol):
+    """An oscilloscope's probes at lines of the chip, a channel each."""
+
+    def arm(self) -> None:
+        """Forget what was seen, and wait for the next pulse or level."""
+
+    def seen(self, times: Floats) -> Floats | None:
+        """Return the voltages (channels, samples), V, at `times` (s) from the trigger on; None when none came."""
+
+
+class NeedlesPort(Protocol):
+    """The probes of a prober."""
+
+    def moving(self, what: str) -> None:
+        """Called before the probes touch, or lift, so that a live source is detected."""
 
 
 class StagePort(Protocol):

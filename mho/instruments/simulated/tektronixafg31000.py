@@ -72,6 +72,7 @@ class SimulatedTektronixAFG31000(PulseOutputs, ScpiDevice):
     function = source_setting("FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
     period = source_setting("PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
     width = source_setting("PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
+    symmetry = source_setting("FUNCtion:RAMP:SYMMetry", Numeric(50.0, 0.0, 100.0))
     hold = source_setting("PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
     lead_delay = source_setting("PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
     leading = source_setting("PULSe:TRANsition[:LEADing]", _EDGE)
@@ -97,6 +98,8 @@ class SimulatedTektronixAFG31000(PulseOutputs, ScpiDevice):
         f"{_SOURCE}:PULSe:DCYCle?": lambda self, n: self.real(100.0 * self.width[n] / self.period[n]),
         f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]?": lambda self, n: self.amplitude_in_unit(n),
         f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet?": lambda self, n: self.real(self.offset(n)),
+        # Both channels begin at their trigger: there is no phase to bring into step.
+        f"{_SOURCE}:PHASe:INITiate": lambda self, channel: None,
         ":SYSTem:BEEPer[:IMMediate]": lambda self: None,
     }  # fmt: skip
 

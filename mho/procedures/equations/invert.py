@@ -289,7 +289,7 @@ class Invert(Procedure[Inversions]):
     """Invert in one step of the analogue INV loop, without refinement, and measure the error."""
 
     title: ClassVar[str] = "Invert in one step"
-    needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "gate", "pulse", "invert")
+    needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "program", "invert")
     may_need: ClassVar[Mapping[Operation, str]] = {"multiply": VERIFIED}
     group: ClassVar[str] = "Linear equations"
     recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)

@@ -14,6 +14,7 @@ from mho.instruments.bench_file import BenchSource, is_real
 from mho.own_code import name_of
 from mho.procedures.base import Estimate
 from mho.procedures.catalogue import find_procedure, make_procedure
+from mho.procedures.chip_in_use import on_chip
 from mho.procedures.conditions import check_seed, load_conditions
 from mho.procedures.manifest import known_entries
 from mho.running.plan import check_plan_needs, load_plan
@@ -130,7 +131,7 @@ def _file_seconds(path: Path) -> float:
 def _estimate_of(order: Order, source: BenchSource) -> Estimate:
     """Return the present estimate of an earlier order by its procedure; empty where its input is gone."""
     with contextlib.suppress(Exception), contextlib.chdir(order.folder):
-        procedure = make_procedure(order.procedure, order.parameters)
+        procedure = on_chip(make_procedure(order.procedure, order.parameters), source.chip_text)
         return procedure.estimate(procedure.check(), source)
     return Estimate()
 
@@ -186,7 +187,7 @@ def expect(
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
         source = load_conditions(bench, order.preset, order.seed, order.force)
-        procedure = make_procedure(order.procedure, order.parameters)
+        procedure = on_chip(make_procedure(order.procedure, order.parameters), source.chip_text)
         given = procedure.check()
         check_on_twins(procedure, given, source, order.preset)
         own = procedure.estimate(given, source)

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from command_line import Shell
 from fake_machine import machine
+from repository import ROOT
 
+import mho
 from mho import doctor
 from mho.instruments.bench_file import load_bench_file
+from mho.running.rehearsal import rehearse
 
 OPTIONS = {
     "--read": "keithley2450@GPIB0::4::INSTR", "--gate": "keithley2450@GPIB0::5::INSTR",
@@ -93,7 +96,13 @@ def test_nobody_is_asked_in_a_pipe(shell: Shell, asked: list[str], tmp_path: Pat
         ({"chip": "nonsense"}, "nonsense"),
         ({"gate": "nonsense@GPIB0::5::INSTR"}, "no such driver here"),
         ({"gate": OPTIONS["--read"]}, "--gate is channel 1 of keithley2450@GPIB0::4::INSTR, which reads"),
-        ({"read": "none"}, "docs/benches/microcontroller.md"),
+        ({"read": "none"}, "nobody can be asked here: give --tester, --serves"),
+        ({"read": "my.py:Meter@GPIB0::4::INSTR"}, "--read names my.py:Meter: "),
+        (
+            {"read": "keithley2450,my.py:Twin@GPIB0::4::INSTR"},
+            "keithley2450 has its own: leave my.py:Twin out",
+        ),
+        ({"matrix": "keithley707b@GPIB0::16::INSTR"}, "--matrix has no use on this bench"),
         ({"gate": "none"}, "--word-line has no use on this bench: leave it out"),
         ({"pulse": "none"}, "--source-line has no use on this bench"),
         ({"board": "none", "vectors": None}, "nobody can be asked here: give --bias-tee"),
@@ -130,12 +139,12 @@ def test_a_generator_beside_the_meter_without_a_board_is_asked_for_its_bias_tee(
     shell: Shell, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "lab.toml"
-    # the bus; meter, gate, generator, board; bias tee; then the chip, and volts, without the source line's
-    typed = ["y", "", "none", "", "", "n", "y", "", "", "none", "", ""]
+    # the bus; meter, gate, generator, board, matrix; bias tee; then the chip, and volts, without the source line's
+    typed = ["y", "", "none", "", "", "", "n", "y", "", "", "none", "", ""]
     monkeypatch.setattr(sys, "stdin", Terminal("\n".join(typed) + "\n"))
     code, out, err = shell("bench", "new", path)
     assert code == 0, (out, err)
-    assert "describe a switch matrix by hand" in err
+    assert "name the array board, or the switch matrix" in err
     bench = load_bench_file(str(path)).bench
     assert bench.chip == "device"
     assert bench.instruments.pulser.bias_tee
@@ -188,4 +197,126 @@ def test_who_stops_answering_has_written_nothing(
     code, _, err = shell("bench", "new", tmp_path / "lab.toml", *words(bit_line=None))
     assert code == 130
     assert err.splitlines()[-1].endswith("mho: stopped; nothing was written")
+    assert not (tmp_path / "lab.toml").exists()
+
+
+BENCHES = ROOT / "docs" / "benches"
+EIGHT = {"chip": "eight-by-eight.toml", "vectors": None, "board": "none"}
+OWN = "own.py:Meter,own.py:SimulatedMeter@GPIB0::4::INSTR"
+ROW = {
+    "read": "keithley2400@GPIB0::4::INSTR", "matrix": "keithley707b@GPIB0::16::INSTR", "rows": "read=1A",
+    "bit-columns": "101:108", "source-columns": "none", "word-columns": "none", "gate": "none", "word-line": None,
+    "source-line": None, "chip": "row-of-eight.toml", "pulse": "read", "pulse-width": "100ms",
+}  # fmt: skip
+MICROCONTROLLER = (
+    "microcontroller.py:Microcontroller,simulated_microcontroller.py:SimulatedMicrocontroller@ASRL5::INSTR"
+)
+WRITTEN = {
+    "a row of devices": (EIGHT | ROW, {"select", "read", "sweep", "pulse"}),
+    "a matrix in front of all lines": (
+        EIGHT | {
+            "matrix": "keysightb2201a@GPIB0::22::INSTR",
+            "rows": "read=input 1, gate=input 2, pulse=input 3, pulse 2=input 4, ground=input 5",
+            "bit-columns": "1:8", "source-columns": "output 9:16", "word-columns": "17:24", "bit-line": "4.6V",
+        },
+        {"select", "read", "sweep", "gate", "pulse", "waveform"},
+    ),
+    "a meter of one's own, which pulses, too": (
+        EIGHT | ROW | {"read": OWN}, {"select", "read", "sweep", "pulse"},
+    ),
+    "a gate of one's own": (
+        EIGHT | {
+            "gate": OWN.replace("::4", "::5"), "pulse": "none", "source-line": None, "pulse-width": None, "chip": "device",
+        },
+        {"select", "read", "sweep", "gate"},
+    ),
+    "a generator of one's own without a twin": (
+        EIGHT | {
+            "pulse": "mine=own.py:Generator@GPIB0::10::INSTR", "source-line": "none", "chip": "device", "matrix": "none",
+        },
+        {"select", "read", "sweep", "gate", "pulse"},
+    ),
+    "one that addresses cells by itself": (
+        EIGHT | {
+            "read": "none", "gate": None, "pulse": None, "board": None, "source-line": None, "pulse-width": "10ms",
+            "tester": f"controller={MICROCONTROLLER}", "serves": "select, read,gate,pulse,multiply",
+        },
+        {"select", "read", "gate", "pulse", "multiply"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "operations"), WRITTEN.values(), ids=WRITTEN)
+def test_a_matrix_and_instruments_of_ones_own_are_written_load_and_rehearse(
+    changed: dict[str, str], operations: set[str], shell: Shell, asked: list[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for path in BENCHES.iterdir():
+        if path.suffix in (".py", ".toml"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "own.py").write_text(OWN_CLASSES, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "lab.toml"
+    options = words(**{name.replace("-", "_"): value for name, value in changed.items()})
+    if (changed.get("pulse") or "").startswith("mine"):
+        options.append("--bias-tee")
+    code, out, err = shell("bench", "new", path, *options)
+    assert code == 0, (out, err)
+    bench = load_bench_file(str(path)).bench
+    assert set(bench.operations()) == operations
+    rehearsed = rehearse(mho.Read(), str(path), seed=1)
+    assert rehearsed.passed, rehearsed
+    if "mine" in bench.instruments.root:
+        assert "has no simulated twin" in rehearsed.untwinned[0]
+
+
+OWN_CLASSES = """
+from mho.instruments.drivers.keithley2450 import Keithley2450
+from mho.instruments.simulated.keithley2450 import SimulatedKeithley2450
+
+
+class Meter(Keithley2450):
+    pass
+
+
+class SimulatedMeter(SimulatedKeithley2450):
+    pass
+
+
+class Generator:
+    edge = 10e-9
+
+    def __init__(self, address, visa_library="", edge=10e-9): ...
+    def identify(self): ...
+    def settings(self): ...
+    def make_safe(self): ...
+    def close(self): ...
+    def configure(self, channel): ...
+    def shape(self, channel, *, voltage, width): ...
+    def fire(self, channel, count=1): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rows": "1A=read"}, "--rows is '1A=read'; write what is at which row"),
+        ({"bit-columns": "one"}, "--bit-columns is 'one'; write columns and ranges of them"),
+        ({"rows": "gate=1A"}, "'gate' is no source; there are smu"),
+        ({"bit-columns": "101:107"}, "7"),
+        ({"word-columns": "201:208"}, 'a row named "gate"'),
+    ],
+)
+def test_a_matrix_that_cannot_be_so_is_refused(
+    changed: dict[str, str],
+    said: str,
+    shell: Shell,
+    asked: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "row-of-eight.toml").write_bytes((BENCHES / "row-of-eight.toml").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    options = {name.replace("-", "_"): value for name, value in (EIGHT | ROW | changed).items()}
+    assert said in shell.refused("bench", "new", tmp_path / "lab.toml", *words(**options))
     assert not (tmp_path / "lab.toml").exists()

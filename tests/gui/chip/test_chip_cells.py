@@ -169,3 +169,8 @@ def test_the_history_of_a_cell_is_every_row_of_it(tmp_path, monkeypatch, block):
         text = cell_history.describe(reader.history[last])
         assert "SET 3 V, 100 ns, gate 1.25 V → " in text
         assert text.endswith(f"{1e6 * table['conductance'][mine][last]:.4g} µS")
+
+
+def test_a_cell_that_the_chip_programmed_by_itself_is_told_without_what_is_not_known():
+    one = np.rec.array([(0.5, 8e-6, 3.0, np.nan, np.nan, np.nan)], dtype=cell_history.RECORD)[0]
+    assert cell_history.describe(one) == "0.5 s: by the chip → 8 µS"

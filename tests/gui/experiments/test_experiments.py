@@ -9,6 +9,7 @@ from pymeasure.experiment import BooleanParameter, FloatParameter
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit
 from queue_runners import SUPPORT, served_bench
+from repository import ROOT
 from window_steps import PATIENCE, choose, drop_file, press
 
 from mho.gui.experiments.panel import ExperimentsPanel, check_of, words_of
@@ -516,3 +517,20 @@ def test_a_parameter_that_asks_for_what_the_bench_has_not_is_refused_with_the_fo
     panel.session.set_bench("simulated")
     qtbot.waitUntil(lambda: panel.estimate.text().startswith("duration"), timeout=PATIENCE)
     assert panel.buttons.queue.isEnabled()
+
+
+def test_a_form_begins_with_what_the_benchs_chip_has_and_keeps_what_was_typed(
+    panel: ExperimentsPanel, qtbot
+) -> None:
+    choose(panel, "read", qtbot)
+    row = str(ROOT / "docs/benches/row-of-devices.toml")
+    type_into(panel, "rows", "2:4", qtbot)
+    panel.session.set_bench(row)
+    fields = panel.form.fields
+    qtbot.waitUntil(lambda: fields["array"].value() == "device", timeout=PATIENCE)
+    assert panel.form.values() == {"array": "device", "rows": "2:4", "columns": "0"}
+    panel.form.fill({"rows": "5"})
+    assert panel.form.values() == {"array": "device", "rows": "5", "columns": "0"}
+    panel.session.set_bench("simulated")
+    qtbot.waitUntil(lambda: fields["array"].value() == "multiply", timeout=PATIENCE)
+    assert panel.form.values() == {"rows": "5"}

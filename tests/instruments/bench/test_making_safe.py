@@ -32,17 +32,19 @@ def bench(called: list[str], **failures: int) -> BenchInstruments:
 def test_the_bit_line_goes_first_the_word_line_last_and_relays_after_all_sources() -> None:
     called: list[str] = []
     assert make_safe(bench(called).by_name()) == {}
-    assert called == ["smu", "pulser", "daq", "tester", "board", "gate", "switch", "chuck"]
+    assert called == [
+        "smu", "sink", "pulser", "daq", "tester", "board", "gate", "prober", "scope", "switch", "chuck",
+    ]  # fmt: skip
 
 
 def test_what_fails_once_is_tried_again_after_the_others() -> None:
     called: list[str] = []
     assert make_safe(bench(called, smu=1, switch=1, chuck=1).by_name()) == {}
-    first = ["smu", "pulser", "daq", "tester", "board", "gate"]
+    first = ["smu", "sink", "pulser", "daq", "tester", "board", "gate", "prober", "scope"]
     assert called == [*first, "smu", "switch", "switch", "chuck", "chuck"]
 
 
-@pytest.mark.parametrize("source", ["smu", "pulser", "gate"])
+@pytest.mark.parametrize("source", ["smu", "sink", "pulser", "gate"])
 def test_no_relay_moves_under_a_source_that_may_be_on_while_the_board_keeps_the_chip_apart(
     source: str,
 ) -> None:
@@ -54,7 +56,7 @@ def test_no_relay_moves_under_a_source_that_may_be_on_while_the_board_keeps_the_
     assert called[-1] == "chuck", "the heater is switched off all the same"
 
 
-@pytest.mark.parametrize("source", ["smu", "pulser", "gate"])
+@pytest.mark.parametrize("source", ["smu", "sink", "pulser", "gate"])
 def test_relays_open_where_the_board_failed_too(source: str) -> None:
     called: list[str] = []
     failed = make_safe(bench(called, **{source: 2, "board": 2}).by_name())

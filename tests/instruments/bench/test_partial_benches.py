@@ -285,7 +285,9 @@ def test_a_tester_may_answer_the_current_alone(monkeypatch):
          "two of its channels are wired to the bit line"),
         ("two-channels", [('"bit line", "word line"]', '"bit line", "word line", "source line"]')],
          "keithley2636b has no channel 3; it has 2"),
-        ("two-channels", [('"bit line", "word line"]', '"bit line", "source line"]')],
+        ("two-channels", [('"bit line", "word line"]', '"bit line", "source line"]'), ('"pulse", "gate"]', '"pulse"]')],
+         "`analyser` is at the source line, and no switch matrix brings it to one"),
+        ("meter-source-generator", [('terminal = "word line"', 'terminal = "source line"')],
          "its output is wired to the source line, where nothing of it is used"),
         ("two-channels", [('channels = ["bit line", "word line"] ', "# ")],
          "say which terminal it is wired to"),
@@ -414,3 +416,52 @@ def test_a_tester_survives_the_loss_of_its_connection_and_what_pulses_is_not_don
         with pytest.raises(InstrumentError, match="the connection was lost during 'pulse' and is back"):
             bench.pulse(CELL, Pulse("set", 1.0, 1e-4, gate=1.0))
     assert bench.laboratory.live() == ()
+
+
+def test_a_class_that_calls_a_vendors_library_gets_its_twin_in_place_of_that_library(tmp_path):
+    (tmp_path / "vendor.py").write_text(
+        """
+class Driver:
+    def __init__(self, address, library=None, gain=1.0):
+        self.library = library if library is not None else __import__("a_vendors_library")
+        self.address, self.gain = address, gain
+    def identify(self): return self.library.identity()
+    def settings(self): return {"gain": str(self.gain)}
+    def make_safe(self): self.library.off()
+    def close(self): pass
+    @property
+    def output_enabled(self): return False
+    def select(self, cell): self.cell = (cell.array, cell.row, cell.column)
+    def read(self, voltage): return self.library.measure(self.cell, voltage)
+    def pulse(self, voltage, width, count=1): self.library.strike(self.cell, voltage, width, count)
+
+
+class Library:
+    def __init__(self, clock, rng, cells, serial):
+        self.clock, self.cells, self.serial = clock, cells, serial
+        cells.gate(0.0)
+    def identity(self): return self.serial
+    def off(self): pass
+    def measure(self, cell, volts):
+        self.clock.advance(1e-3)
+        return self.cells.read(cell, volts, 1e-3)
+    def strike(self, cell, *pulse): self.cells.pulse(cell, *pulse)
+""",
+        "utf-8",
+    )
+    path = described(
+        tmp_path,
+        "microcontroller",
+        ('"microcontroller.py:Microcontroller"', '"vendor.py:Driver"\noptions = { gain = 2.0 }'),
+        ('"simulated_microcontroller.py:SimulatedMicrocontroller"', '"vendor.py:Library"'),
+        ('["select", "read", "gate", "pulse", "multiply"]', '["select", "read", "pulse"]'),
+        ('address = "ASRL5::INSTR"', 'address = "unit 7"'),
+        ("gate = 2.5                # V on the word line\n", ""),
+    )
+    with rehearsed(path) as bench:
+        assert bench.instruments.tester.identify() == "SIM00008"
+        assert bench.instruments.tester.settings() == {"gain": "2.0"}
+        assert bench.read(CELL) == pytest.approx(bench.read(CELL), rel=0.5)
+        assert bench.laboratory.devices == {}
+    with pytest.raises(BenchError, match=r"Driver needs .*a_vendors_library.*: install it"):
+        mho.open_bench(path)

@@ -57,7 +57,7 @@ def test_the_packaged_bench_is_complete():
          "read.voltage (line {}): 'high' is no number in V; write it as 0.5 or as '500 mV'"),
         ("voltage = 0.2", "voltage = inf", "read.voltage (line {}): "),
         ('driver = "ni_daq"', 'driver = "ni"',
-         "instruments.daq.driver (line {}): Input should be 'ni_daq', 'keithleydaq6510' or 'array_board', not 'ni'"),
+         "instruments.daq.driver (line {}): no such driver here; there are ni_daq, keithleydaq6510, array_board"),
         ('"Dev1/ai0:31"', "5", "instruments.daq.inputs (line {}): Input should be a valid string, not 5"),
         ('[limits."word line"]', "[limits.wordline]", "limits.wordline (line {}): Input should be 'bit line', "),
     ],

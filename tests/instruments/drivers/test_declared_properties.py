@@ -541,6 +541,11 @@ ELSEWHERE = {
     "ArrayBoardConverters": ("test_output_vectors", {"exchange"}),
     "NIDaq": ("test_ni_daq", {"exchange", "write", "write_lines"}),
     "ClockedExchange": ("test_ni_daq", {"play"}),
+    "NILines": (
+        "test_daq_at_the_lines",
+        {"configure", "select", "gate", "read", "sweep", "check_shape", "pulse", "multiply"},
+    ),
+    "NIOutput": ("test_digital_pattern", {"configure", "hold"}),
     "NIOutputs": ("test_daq_kinds", {"checked", "hold"}),
     "ScannedDaq": ("test_daq_kinds", {"exchange"}),
 }

@@ -347,3 +347,29 @@ def test_frequency_and_duty_cycle_say_the_same(twin):
         == "2.0000000000E-06;1.0000000000E+05"
     )
     assert ask(twin, "SOUR1:PULS:HOLD DUTY;:SOUR1:FREQ 50E3;:SOUR1:PULS:WIDT?") == "4.0000000000E-06"
+
+
+# What `generate_function` and `setup_burst` of Tektronix' tm_devices 3.7.0 send for a channel, in their order
+GENERATED = (
+    "OUTPUT1:STATE 0;:OUTPUT1:IMPEDANCE 50;:SOURCE1:FREQUENCY:FIXED 100000.0;:SOURCE1:VOLTAGE:OFFSET 0.25;"
+    ":SOURCE1:PULSE:DCYCLE 20.0;:OUTPUT1:POLARITY INV;:SOURCE1:FUNCTION:RAMP:SYMMETRY 30.0;:SOURCE1:FUNCTION RAMP;"
+    ":SOURCE1:VOLTAGE:AMPLITUDE 1.0;:OUTPUT1:STATE 1;:SOURCE1:PHASE:INITIATE"
+)
+ASKED = (
+    "OUTPUT1:STATE?;:OUTPUT1:IMPEDANCE?;:SOURCE1:FREQUENCY:FIXED?;:SOURCE1:VOLTAGE:OFFSET?;:SOURCE1:PULSE:DCYCLE?;"
+    ":OUTPUT1:POLARITY?;:SOURCE1:FUNCTION:RAMP:SYMMETRY?;:SOURCE1:FUNCTION?;:SOURCE1:VOLTAGE:AMPLITUDE?;"
+    ":SOURCE1:BURST:STATE?"
+)
+
+
+def test_tektronixs_own_package_finds_what_it_asks_for(twin):
+    assert float(ask(twin, "SOURCE1:FUNCTION:RAMP:SYMMETRY?")) == 50.0
+    twin.write(GENERATED.encode())
+    texts = ask(twin, ASKED).split(";")
+    numbers = [float(text) for text in texts if text not in ("INV", "RAMP")]
+    assert numbers == pytest.approx([1, 50.0, 1e5, 0.25, 20.0, 30.0, 1.0, 0])
+    assert (ask(twin, "*ESR?"), error_of(twin)) == ("0", 0)
+    twin.write(b"SOURCE1:FUNCTION:RAMP:SYMMETRY 101")
+    assert error_of(twin) == -222
+    twin.write(b"SOURCE1:FUNCTION ARBITRARY")  # a word of the package's that the manual has not
+    assert error_of(twin) == -224

@@ -232,7 +232,7 @@ def test_a_driver_of_one_s_own_is_believed_when_it_answers_that_no_output_is_on(
 ):
     meter, chuck = source, Source(on=False)
     drivers = {"smu": driver, "chuck": OWN}
-    instruments = SimpleNamespace(entry=lambda role: SimpleNamespace(driver=drivers[role]))
+    instruments = SimpleNamespace(entry=lambda role: SimpleNamespace(driver=drivers[role]), title=str)
     monkeypatch.setattr(
         safing,
         "load_bench_file",

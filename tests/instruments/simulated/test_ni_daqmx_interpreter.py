@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import nidaqmx
 import nidaqmx.utils
@@ -185,13 +186,25 @@ def test_an_error_inside_the_context_ends_the_selection() -> None:
     assert no_task_can_be_made()
 
 
-@ni_installed
-def test_another_thread_is_not_selected(lab: Lab) -> None:
+def test_a_thread_that_is_started_within_a_selection_begins_with_it(lab: Lab) -> None:
     found: list[bool] = []
     thread = threading.Thread(target=lambda: found.append(no_task_can_be_made()))
     thread.start()
     thread.join()
-    assert found == [True]
+    with ThreadPoolExecutor(1) as pool:
+        found.append(pool.submit(no_task_can_be_made).result())
+    assert found == [False, False]
+
+
+@ni_installed
+def test_a_thread_that_was_there_before_is_not_selected() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(no_task_can_be_made).result()
+        with Lab().system.selected():
+            assert pool.submit(no_task_can_be_made).result()
+            inner = threading.Thread(target=lambda: None)
+            inner.start()
+            inner.join()
 
 
 def test_systems_nest_and_a_task_stays_with_the_system_it_was_made_in() -> None:
@@ -673,10 +686,17 @@ def refuse_unknown_line(task: Make) -> None:
     task().do_channels.add_do_chan("Dev1/port1/line8")
 
 
-def refuse_clocked_lines(task: Make) -> None:
+def refuse_lines_clocked_too_fast(task: Make) -> None:
     lines = task()
     lines.do_channels.add_do_chan("Dev1/port0/line0")
-    finite(lines, 1e3, 10)
+    finite(lines, 20e6, 10)
+    lines.write([True] * 10, auto_start=True)
+
+
+def refuse_to_clock_a_counter(task: Make) -> None:
+    counter = task()
+    counter.co_channels.add_co_pulse_chan_freq("Dev1/ctr0", freq=1e3)
+    finite(counter, 1e3, 10)
 
 
 REFUSALS = {
@@ -715,7 +735,8 @@ REFUSALS = {
     refuse_to_read_outputs: -200460,
     refuse_to_write_inputs: -200459,
     refuse_unknown_line: -200170,
-    refuse_clocked_lines: -200077,
+    refuse_lines_clocked_too_fast: -200332,
+    refuse_to_clock_a_counter: -200077,
 }
 
 

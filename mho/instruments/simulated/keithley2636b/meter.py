@@ -2,8 +2,8 @@
 
 2600BS-901-01, section 7. (?) from memory: the automatic delays, and that automatic zeroing takes three apertures.
 
-2600BS-901-01, section 3, "Reading buffers". (?) from memory: the capacity, error 4915, and that what a buffer
-collects can only be changed while it is empty.
+2600BS-901-01, section 3, "Reading buffers", and p. 7-36 (time stamps are collected by default). (?) from memory: the
+capacity, error 4915, and that what a buffer collects can only be changed while it is empty.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ReadingBuffer(ScriptTable):
             {
                 "appendmode": Attribute(0.0, choice(0, 1)),
                 "collectsourcevalues": Attribute(0.0, self._when_empty),
-                "collecttimestamps": Attribute(0.0, self._when_empty),
+                "collecttimestamps": Attribute(1.0, self._when_empty),
                 "timestampresolution": Attribute(1e-6, lambda value: value),
                 "fillmode": Attribute(0.0, choice(0, 1)), "cachemode": Attribute(1.0, choice(0, 1)),
             },
@@ -212,8 +212,8 @@ class Meter:
             },
             contents={
                 "filter": self._filter, "rel": self._rel,
-                **{kind: partial(self._measure_now, kind) for kind in FUNCTIONS},
-                **{f"overlapped{kind}": partial(self._measure_now, kind) for kind in FUNCTIONS},
+                **{kind: partial(self.measure_now, kind) for kind in FUNCTIONS},
+                **{f"overlapped{kind}": partial(self.measure_now, kind) for kind in FUNCTIONS},
             },
         )  # fmt: skip
 
@@ -226,6 +226,16 @@ class Meter:
         """Integration time of a reading, s."""
         seconds: float = self.group["nplc"] / self._device.library.node["linefreq"]
         return seconds
+
+    @property
+    def duration(self) -> float:
+        """Time that the next measurement takes, s, if it need not change its range."""
+        measure = self.group
+        sample = self.aperture * (ZEROED_APERTURES if measure["autozero"] == AUTO_ZERO else 1) + OVERHEAD
+        repeats = self._filter["enable"] and self._filter["type"] != MOVING_AVERAGE
+        reading = self._delay() + sample * (self._filter["count"] if repeats else 1)
+        count = measure["count"]
+        return float(reading * count + max(0.0, measure["interval"] - reading) * (count - 1))
 
     def samples(self) -> Generator[float, None, MeterSample]:
         """Measure once, filtered; yields the seconds it takes."""
@@ -314,8 +324,8 @@ class Meter:
         source_span = self._source.table["rangev" if self._source.sources_volts else "rangei"]
         return ReadingRecord(value, self._source.level, status, span, source_span, self._device.clock.now)
 
-    def _measure_now(self, kinds: str, first: object = None, second: object = None) -> Any:
-        """Measure, into a buffer for each kind where they are given."""
+    def measure_now(self, kinds: str, first: object = None, second: object = None) -> Any:
+        """Measure now, into a buffer for each kind where they are given."""
         self._device.catch_up()
         buffers = [None if each is None else as_buffer(each) for each in (first, second)[: len(kinds)]]
         for buffer in buffers:
@@ -343,7 +353,7 @@ class Meter:
     def measure_and_step(self, kinds: str, volts: object) -> Any:
         """Measure at the present level, then source the next one."""
         level = self._source.check_level(volts)
-        values = self._measure_now(kinds)
+        values = self.measure_now(kinds)
         self._source.program(level)
         return values
 

@@ -1,9 +1,9 @@
 """The source of one unit of the simulated 2636B and its sisters: ``smua.source``, and what it puts on the terminals.
 
 2600BS-901-01, section 7, and Rev. F p. 9-244 (limits); accuracies of one year, 23 +- 5 C, from the data sheets
-(SPEC-2602B Rev. B). (?) from memory: the accuracies of the 2612B, the power envelopes, that a model of 40 V needs no
-interlock, that a level beyond a fixed range is too big, and that a change of the source's function leaves the output as it
-is.
+(SPEC-2602B Rev. B). (?) from memory: the accuracies of the 2612B, the power envelopes, the regions of pulses, that a model
+of 40 V needs no interlock, that a level beyond a fixed range is too big, and that a change of the source's function leaves
+the output as it is.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.instruments.simulated import analogue
 from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.tsp.tables import (
+    ILLEGAL,
     TOO_BIG,
     TOO_SMALL,
     Attribute,
@@ -57,6 +59,22 @@ def range_for(ranges: tuple[float, ...], value: float) -> float:
     return analogue.range_for(ranges, value, OVERRANGE)
 
 
+class PulseRegion(NamedTuple):
+    """Pulses up to `volts` and `amperes`: the longest width (s) and the largest duty cycle."""
+
+    volts: float
+    amperes: float
+    width: float
+    duty: float
+
+
+PULSES_2612B = (PulseRegion(180.0, 1.0, 8.5e-3, 0.01), PulseRegion(200.0, 1.0, 2.2e-3, 0.01),
+                PulseRegion(5.0, 10.0, 1e-3, 0.022))  # fmt: skip
+PULSES_2602B = (PulseRegion(40.0, 1.5, 0.1, 0.25), PulseRegion(35.0, 5.0, 4e-3, 0.04),
+                PulseRegion(20.0, 10.0, 1.8e-3, 0.01))  # fmt: skip
+SHORTEST_PULSE = 1e-4  # s
+
+
 @dataclass(frozen=True)
 class UnitAbilities:
     """What the channels of a model are: ranges with their errors, and limits; the defaults are the 2636B's."""
@@ -71,8 +89,10 @@ class UnitAbilities:
     envelope: tuple[tuple[float, float], ...] = ((20.2, 1.515), (202.0, 0.101))
     usual_limits: tuple[float, float] = 20.0, 0.1  # V, A, after a reset
     least_limits: tuple[float, float] = 0.02, 1e-10
+    pulses: tuple[PulseRegion, ...] = PULSES_2612B
     interlock: float = 20.2  # V, beyond which it has to be closed
     checks_contact: bool = True
+    digital_lines: bool = True
 
     @property
     def most_volts(self) -> float:
@@ -90,18 +110,37 @@ class UnitAbilities:
         if abs(amperes) > largest * (1 + 1e-9):
             raise TspError(-221, "Settings conflict; level and limit are beyond the source's power")
 
+    def pulse_region(self, volts: float, amperes: float) -> PulseRegion | None:
+        """Return how long and how often level and limit may last together, None when not at all."""
+        for reach, most in self.envelope:
+            if volts <= reach and amperes <= most:
+                return PulseRegion(reach, most, math.inf, 1.0)
+        for region in self.pulses:
+            if volts <= OVERRANGE * region.volts and amperes <= OVERRANGE * region.amperes:
+                return region
+        return None
+
+
+def logarithmic(first: float, last: float, size: int) -> NDArray[np.float64]:
+    """Return `size` levels in equal ratios; raises `TspError` unless both ends are on one side of zero."""
+    if first * last <= 0.0:
+        raise TspError(ILLEGAL)
+    levels: NDArray[np.float64] = np.sign(first) * np.geomspace(abs(first), abs(last), size)
+    return levels
+
 
 ABILITIES_2636B = UnitAbilities()
 ABILITIES_2612B = UnitAbilities(
     source_amperes=SISTERS_SOURCE | {1.5: (6e-4, 4e-3)}, amperes=SISTERS_METER | {1.5: (5e-4, 3.5e-3)},
     least_limits=(0.02, 1e-8),
 )  # fmt: skip
-ABILITIES_2614B = replace(ABILITIES_2612B, checks_contact=False)
+ABILITIES_2614B = replace(ABILITIES_2612B, checks_contact=False, digital_lines=False)
 ABILITIES_2602B = UnitAbilities(
     source_volts={0.1: (2e-4, 2.5e-4), 1.0: (2e-4, 4e-4), 6.0: (2e-4, 1.8e-3), 40.0: (2e-4, 1.2e-2)},
     volts={0.1: (1.5e-4, 1.5e-4), 1.0: (1.5e-4, 2e-4), 6.0: (1.5e-4, 1e-3), 40.0: (1.5e-4, 8e-3)},
     source_amperes=SISTERS_SOURCE | {3.0: (6e-4, 4e-3)}, amperes=SISTERS_METER | {3.0: (5e-4, 3.5e-3)},
-    envelope=((6.06, 3.03), (40.4, 1.01)), usual_limits=(40.0, 1.0), least_limits=(0.01, 1e-8), interlock=math.inf,
+    envelope=((6.06, 3.03), (40.4, 1.01)), pulses=PULSES_2602B, usual_limits=(40.0, 1.0), least_limits=(0.01, 1e-8),
+    interlock=math.inf,
 )  # fmt: skip
 
 
@@ -144,27 +183,34 @@ def delay(value: object) -> float:
     return seconds
 
 
+class SweepStep(NamedTuple):
+    """What a sweep sources: a level (`volts` or amperes), on a range of its own, within a limit of its own (0: usual)."""
+
+    volts: bool
+    level: float
+    span: float | None
+    limit: float
+
+
 class UnitSource:
     """Sources volts or amperes within limits; a sweep may control it temporarily.
 
     `port`: port of the terminals; None when they are open.
     `catch_up`: advances a running sweep before anything is changed or read.
-    `aperture`, `sweep_limit`: the meter's integration time, s; current limit (A) while a sweep sources, 0 when
-        ``source.limiti`` holds.
+    `aperture`: the meter's integration time, s.
     `interlock`: whether the interlock is closed, which more volts than `UnitAbilities.interlock` need.
     """
 
     def __init__(
         self, port: SourcePort | None, specimen: Specimen, *, catch_up: Callable[[], None],
-        aperture: Callable[[], float], sweep_limit: Callable[[], float], interlock: bool,
+        aperture: Callable[[], float], interlock: bool,
     ) -> None:  # fmt: skip
         self._port, self.specimen, self._interlock = port, specimen, interlock
         self.abilities = specimen.abilities
-        self._catch_up, self._aperture, self._sweep_limit = catch_up, aperture, sweep_limit
+        self._catch_up, self._aperture = catch_up, aperture
         self._actual = 0.0  # at the terminals, V
         self._amperes = 0.0  # output of a current source, with its errors
-        self._sweep_level: float | None = None  # while a sweep has the source
-        self._sweep_range: float | None = None
+        self._step: SweepStep | None = None  # while a sweep has the source
         self.tripped: bool | None = False  # whether a limit stops it; None when that has to be evaluated
         self.table = self._source_table()  # ``smua.source``
 
@@ -218,20 +264,20 @@ class UnitSource:
 
     def any_level(self, value: object) -> float:
         """Accept a level (V) that the model has on some range."""
-        most = OVERRANGE * self.abilities.most_volts
-        volts: float = real(-most, most)(value)
-        return volts
+        return self.level_on_a_range("v", value)
+
+    def level_on_a_range(self, kind: str, value: object) -> float:
+        """Accept a level that the model has on some range: V for the kind ``v``, A for ``i``."""
+        most = OVERRANGE * (self.abilities.most_volts if kind == "v" else self.abilities.most_amperes)
+        level: float = real(-most, most)(value)
+        return level
 
     def allowed(self, volts: float) -> float:
         """Return a level that the source can give; raises `TspError` for another."""
         if not self.table["autorangev"] and abs(volts) > OVERRANGE * self.table["rangev"] * (1 + 1e-9):
             raise TspError(TOO_BIG)
-        if (
-            abs(volts) > self.abilities.interlock
-            and not self._interlock
-            and self.table["output"] == OUTPUT_ON
-        ):
-            raise TspError(802)
+        if self.on:
+            self.check_interlock(volts)
         self.abilities.check_power(volts, self.table["limiti"])
         return volts
 
@@ -258,8 +304,10 @@ class UnitSource:
 
     def _check_amperes(self, value: object) -> float:
         self._catch_up()
-        most = OVERRANGE * self.abilities.most_amperes
-        amperes: float = real(-most, most)(value)
+        return self.allowed_amperes(self.level_on_a_range("i", value))
+
+    def allowed_amperes(self, amperes: float) -> float:
+        """Return a level (A) that the source can give; raises `TspError` for another."""
         if not self.table["autorangei"] and abs(amperes) > OVERRANGE * self.table["rangei"] * (1 + 1e-9):
             raise TspError(TOO_BIG)
         self.abilities.check_power(self.table["limitv"], amperes)
@@ -275,8 +323,8 @@ class UnitSource:
 
     def _check_voltage_limit(self, value: object) -> float:
         volts: float = real(self.abilities.least_limits[0], self.abilities.most_volts)(value)
-        if volts > self.abilities.interlock and not self._interlock and self.on and not self.sources_volts:
-            raise TspError(802)
+        if self.on and not self.sources_volts:
+            self.check_interlock(volts)
         self.abilities.check_power(volts, self.table["leveli"])
         return volts
 
@@ -284,24 +332,34 @@ class UnitSource:
         self._catch_up()
         state: float = choice(0, 1, 2)(value)
         most = self.table["levelv"] if self.sources_volts else self.table["limitv"]
-        if state == OUTPUT_ON and abs(most) > self.abilities.interlock and not self._interlock:
-            raise TspError(802)
+        if state == OUTPUT_ON:
+            self.check_interlock(most)
         return state
+
+    def check_interlock(self, volts: float) -> None:
+        """Raise `TspError` when so many volts need the interlock, and it is open."""
+        if abs(volts) > self.abilities.interlock and not self._interlock:
+            raise TspError(802)
 
     def program(self, volts: float) -> None:
         """Source an accepted level from now on."""
         self.table.store("levelv", volts)
         self.apply()
 
-    def step(self, volts: float, span: float | None = None) -> None:
-        """Set the source to `volts` of a sweep, on the range `span` (V) if given."""
-        self._sweep_level, self._sweep_range = volts, span
+    def step(self, level: float, span: float | None = None, limit: float = 0.0) -> None:
+        """Source a `level` of a sweep (V or A), on the range `span` if given, within a `limit` (A or V; 0: usual)."""
+        self._step = SweepStep(self.sources_volts, level, span, limit)
         self.apply()
 
     def rest(self) -> None:
-        """Return the source from a sweep to ``source.levelv``."""
-        self._sweep_level = self._sweep_range = None
+        """Return the source from a sweep to ``source.levelv`` or ``source.leveli``."""
+        self._step = None
         self.apply()
+
+    @property
+    def _swept(self) -> SweepStep | None:
+        """The step of a sweep, as long as it is of the source function."""
+        return self._step if self._step is not None and self._step.volts == self.sources_volts else None
 
     @property
     def on(self) -> bool:
@@ -316,9 +374,9 @@ class UnitSource:
     @property
     def level(self) -> float:
         """The programmed source level, V or A."""
-        if not self.sources_volts:
-            return float(self.table["leveli"])
-        return float(self.table["levelv"]) if self._sweep_level is None else self._sweep_level
+        if self._swept is not None:
+            return self._swept.level
+        return float(self.table["levelv" if self.sources_volts else "leveli"])
 
     @property
     def actual(self) -> float:
@@ -330,21 +388,18 @@ class UnitSource:
         """The largest current (A) that can flow."""
         if not self.sources_volts:
             return abs(self._amperes)
-        return self._sweep_limit() or float(self.table["limiti"])
+        return (self._swept and self._swept.limit) or float(self.table["limiti"])
 
     def apply(self, changed: float | None = None) -> None:
         """Set the terminals to the state of the settings, one of which may have `changed`."""
         source = self.table
         self.tripped = None
         if self.sources_volts:
-            self._choose_volt_range()
+            self._choose_range("v", self.specimen.source_volts)
             self._actual = self.specimen.source_volts.convert(self.level, source["rangev"])
         else:
-            if source["autorangei"]:
-                span = self.specimen.source_amperes.range_for(max(abs(source["leveli"]), source["lowrangei"]))
-                if span != source["rangei"]:
-                    source.store("rangei", span)
-            self._amperes = self.specimen.source_amperes.convert(source["leveli"], source["rangei"])
+            self._choose_range("i", self.specimen.source_amperes)
+            self._amperes = self.specimen.source_amperes.convert(self.level, source["rangei"])
         if self._port is None:
             return
         if not self.on:
@@ -357,20 +412,20 @@ class UnitSource:
         else:
             self._regulate(SETTLING)
 
-    def _choose_volt_range(self) -> None:
+    def _choose_range(self, kind: str, converter: SpecimenConverter) -> None:
         source = self.table
-        if source["autorangev"]:
-            span = self._sweep_range or self.specimen.source_volts.range_for(
-                max(abs(self.level), source["lowrangev"])
-            )
-            if span != source["rangev"]:
-                source.store("rangev", span)
+        if source[f"autorange{kind}"]:
+            span = self._swept and self._swept.span
+            span = span or converter.range_for(max(abs(self.level), source[f"lowrange{kind}"]))
+            if span != source[f"range{kind}"]:
+                source.store(f"range{kind}", span)
 
     def _regulate(self, aperture: float) -> Regulated:
         """Find the voltage of the current source."""
         point = regulate(
-            lambda volts: self.current(aperture, volts), self._amperes, self.table["limitv"], self._actual
-        )
+            lambda volts: self.current(aperture, volts), self._amperes,
+            (self._swept and self._swept.limit) or self.table["limitv"], self._actual,
+        )  # fmt: skip
         self._actual, self.tripped = point.volts, point.limited
         if self._port is not None:
             self._port.drive(point.volts, connected=True)

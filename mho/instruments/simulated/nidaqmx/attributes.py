@@ -30,7 +30,7 @@ from mho.instruments.simulated.nidaqmx.tasks import Channel, SimulatedTask
 
 CHANNEL_TYPES = {
     "ai": ChannelType.ANALOG_INPUT, "ao": ChannelType.ANALOG_OUTPUT, "di": ChannelType.DIGITAL_INPUT,
-    "do": ChannelType.DIGITAL_OUTPUT,
+    "do": ChannelType.DIGITAL_OUTPUT, "co": ChannelType.COUNTER_OUTPUT,
 }  # fmt: skip
 
 TASK: dict[int, Callable[[SimulatedTask], object]] = {
@@ -139,13 +139,58 @@ CHANNEL: dict[int, Callable[[SimulatedTask, Channel], object]] = {
     0x1094: lambda task, channel: VoltageUnits.VOLTS.value,
     0x1184: lambda task, channel: VoltageUnits.VOLTS.value,
     0x1097: lambda task, channel: channel.config.value,
+    0x1890: lambda task, channel: task.tristate,
     0x2178: lambda task, channel: len(channel.lines),
     0x2179: lambda task, channel: len(channel.lines),
 }
 
 
+def _set_limit(task: SimulatedTask, name: str, field: str, volts: float) -> None:
+    """Set the largest or least value of channels; an input takes the smallest range that holds it."""
+    channel = task.channel(name)
+    product = channel.device.product
+    scale: float | None = product.output_range
+    if task.kind == "ai":
+        other = channel.minimum if field == "maximum" else channel.maximum
+        scale = product.input_range(max(abs(volts), abs(other)))
+    if scale is None or abs(volts) > scale:
+        raise refusal(Code.INVALID_ATTRIBUTE_VALUE, task.name, Requested_Value=volts, Channel_Name=name)
+    task.change(name, **{field: volts, "full_scale": scale})
+
+
+def _set_range(task: SimulatedTask, name: str, volts: float) -> None:
+    """Set the converters' range."""
+    product = task.channel(name).device.product
+    scale = product.input_range(abs(volts)) if task.kind == "ai" else product.output_range
+    if scale is None or abs(volts) > scale:
+        raise refusal(Code.INVALID_ATTRIBUTE_VALUE, task.name, Requested_Value=volts, Channel_Name=name)
+    task.change(name, full_scale=scale)
+
+
+def _set_tristate(task: SimulatedTask, name: str, value: bool) -> None:
+    task.channel(name)
+    task.tristate = value
+
+
+SET_CHANNEL: dict[int, Callable[[SimulatedTask, str, Any], None]] = {
+    0x17DD: lambda task, name, value: _set_limit(task, name, "maximum", value),
+    0x17DE: lambda task, name, value: _set_limit(task, name, "minimum", value),
+    0x1186: lambda task, name, value: _set_limit(task, name, "maximum", value),
+    0x1187: lambda task, name, value: _set_limit(task, name, "minimum", value),
+    0x1815: _set_range,
+    0x1816: _set_range,
+    0x182E: _set_range,
+    0x182D: _set_range,
+    0x1890: _set_tristate,
+}
+
+
 def _ranges(device: DaqDevice) -> list[float]:
     return [edge for scale in sorted(device.product.input_noise) for edge in (-scale, scale)]
+
+
+def _counters(device: DaqDevice) -> str:
+    return ", ".join(f"{device.name}/ctr{k}" for k in range(device.product.counters))
 
 
 def _ports(device: DaqDevice) -> str:
@@ -170,8 +215,8 @@ DEVICE: dict[int, Callable[[DaqRack, DaqDevice], object]] = {
     0x2321: lambda rack, device: _ports(device),
     0x2322: _lines,
     0x2323: lambda rack, device: _ports(device),
-    0x2324: lambda rack, device: "",
-    0x2325: lambda rack, device: "",
+    0x2324: lambda rack, device: _counters(device),
+    0x2325: lambda rack, device: _counters(device),
     0x298C: lambda rack, device: device.product.single_rate,
     0x298D: lambda rack, device: device.product.aggregate_rate,
     0x298F: lambda rack, device: device.product.simultaneous,

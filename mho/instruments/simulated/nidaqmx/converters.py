@@ -24,6 +24,7 @@ class Bus(Enum):
     """What a product is connected by."""
 
     PXIE = "PXIe"
+    PCIE = "PCIe"
     USB = "USB"
 
 
@@ -45,6 +46,7 @@ class Product:
     output_rates: tuple[tuple[int, float], ...]  # updates per second possible with up to so many channels
     settling: float  # time after an update (s) from which the output is settled
     ports: tuple[int, ...]  # digital lines of each port
+    counters: int = 4
 
     def output_rate(self, channels: int) -> float:
         """Return the fastest update rate (1/s) with `channels` outputs in one task."""
@@ -71,6 +73,10 @@ PRODUCTS = {
         ),
         Product(
             "USB-6363", Bus.USB, _X_SERIES_NOISE, 32, 2e6, 1e6, False,
+            4, 10.0, _X_SERIES_OUTPUT, 2e-6, (32, 8, 8),
+        ),
+        Product(
+            "PCIe-6363", Bus.PCIE, _X_SERIES_NOISE, 32, 2e6, 1e6, False,
             4, 10.0, _X_SERIES_OUTPUT, 2e-6, (32, 8, 8),
         ),
         Product(

@@ -16,8 +16,17 @@ from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from typing import Any
 
-from nidaqmx._base_interpreter import BaseInterpreter
-from nidaqmx.constants import AcquisitionType, LineGrouping, TaskMode, TerminalConfiguration, VoltageUnits
+from nidaqmx._base_interpreter import BaseEventHandler, BaseInterpreter
+from nidaqmx.constants import (
+    AcquisitionType,
+    Edge,
+    EveryNSamplesEventType,
+    LineGrouping,
+    Signal,
+    TaskMode,
+    TerminalConfiguration,
+    VoltageUnits,
+)
 from nidaqmx.error_codes import DAQmxErrors as Code
 from nidaqmx.errors import DaqError, DaqFunctionNotSupportedError
 from nidaqmx.types import DriverVersion
@@ -36,7 +45,9 @@ from mho.instruments.simulated.nidaqmx.rack import (
     write_refusal,
 )
 from mho.instruments.simulated.nidaqmx.streams import SampleStreams
+from mho.instruments.simulated.nidaqmx.task_events import DONE, SAMPLE_SIGNALS
 from mho.instruments.simulated.nidaqmx.tasks import Channel, Kind, SimulatedTask, TaskTiming
+from mho.instruments.simulated.nidaqmx.waveforms import WaveformCalls
 
 MONITOR = re.compile(r"_(ao\d+)_vs_aognd", re.IGNORECASE)
 AI = re.compile(r"ai(\d+)", re.IGNORECASE)
@@ -51,7 +62,7 @@ def analogue_inputs(
 ) -> list[Channel]:
     """Return voltage inputs for `names`, each in the smallest range that holds `low` to `high` (V)."""
     channels = []
-    for name in expand([names]):
+    for name in _singles(names):
         device, terminal = _split(rack, name, task)
         product = device.product
         monitor = MONITOR.fullmatch(terminal)
@@ -102,7 +113,7 @@ def _terminals(
 def analogue_outputs(rack: DaqRack, names: str, low: float, high: float, task: str) -> list[Channel]:
     """Return voltage outputs for `names`, which take values from `low` to `high` (V)."""
     channels = []
-    for name in expand([names]):
+    for name in _singles(names):
         device, _ = _split(rack, name, task)
         number = _number(rack.outputs.number, device, name, task)
         scale = device.product.output_range
@@ -120,7 +131,8 @@ def digital_lines(rack: DaqRack, names: str, one_channel: bool, task: str) -> li
     """Return digital channels for lines and ports: one for them all, or one for each."""
     spelled = {line.lower(): line for line in rack.lines}
     groups: list[tuple[str, tuple[str, ...], DaqDevice]] = []
-    for name in expand([names]):
+    signals: list[str] = []
+    for name in _singles(names):
         device, terminal = _split(rack, name, task)
         lines = [
             line for low, line in spelled.items() if low == name.lower() or low.startswith(f"{name.lower()}/")
@@ -130,15 +142,33 @@ def digital_lines(rack: DaqRack, names: str, one_channel: bool, task: str) -> li
                 Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, Device=device.name, Physical_Channel_Name=terminal
             )
         groups.append((name, tuple(lines), device))
+        signals += lines[::-1]
     if one_channel:
         every = tuple(line for _, lines, _ in groups for line in lines)
         label = f"{groups[0][0]}..." if len(groups) > 1 else groups[0][0]
-        return [Channel(label, names, groups[0][2], lines=every)]
-    return [Channel(name, name, device, lines=lines) for name, lines, device in groups]
+        return [Channel(label, names, groups[0][2], lines=every, signals=tuple(signals))]
+    return [Channel(name, name, device, lines=lines, signals=lines[::-1]) for name, lines, device in groups]
+
+
+def counters(rack: DaqRack, names: str, task: str) -> list[Channel]:
+    """Return counters for `names`, which put out pulses."""
+    channels = []
+    for name in _singles(names):
+        device, terminal = _split(rack, name, task)
+        if terminal.lower() not in [f"ctr{k}" for k in range(device.product.counters)]:
+            code = Code.PHYSICAL_CHAN_DOES_NOT_EXIST
+            raise refusal(code, task, Device=device.name, Physical_Channel_Name=terminal)
+        channels.append(Channel(name, name, device))
+    return channels
+
+
+def _singles(names: str) -> list[str]:
+    """Return single channels; one slash before a device's name means nothing to NI-DAQmx."""
+    return [name.removeprefix("/") for name in expand([names])]
 
 
 def _split(rack: DaqRack, name: str, task: str) -> tuple[DaqDevice, str]:
-    device, _, terminal = name.partition("/")
+    device, _, terminal = name.strip("/").partition("/")
     return rack.device(device, task), terminal
 
 
@@ -191,7 +221,7 @@ class StruckStreams(SampleStreams):
         for device in [device for device, fault in self._removed.items() if fault not in self._faults]:
             del self._removed[device]
             self._rack.plug(device)
-        task = self._tasks.get(arguments.get("task", 0))
+        task = self._tasks.get(arguments.get("task") or arguments.get("task_handle", 0))
         devices = _devices(task, arguments)
         faults = [fault for fault in self._faults if devices and isinstance(fault, DaqFault)]
         striking = [fault for fault in faults if fault.strikes(devices, name)]
@@ -301,6 +331,8 @@ def _complete(interpreter: type[SimulatedInterpreter]) -> type[SimulatedInterpre
             call = _task_property(name, matched)
         elif re.fullmatch(r"get_chan_attribute_\w+", name):
             call = interpreter.channel_property
+        elif re.fullmatch(r"set_chan_attribute_\w+", name):
+            call = interpreter.set_channel_property
         elif re.fullmatch(r"get_device_attribute_\w+", name):
             call = interpreter.device_property
         elif re.fullmatch(r"get_system_info_attribute_\w+", name):
@@ -316,7 +348,7 @@ def _complete(interpreter: type[SimulatedInterpreter]) -> type[SimulatedInterpre
 
 
 @_complete
-class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc]
+class SimulatedInterpreter(StruckStreams, WaveformCalls, BaseInterpreter):  # type: ignore[misc]
     """NI-DAQmx on a simulated rack. Methods and arguments are those of nidaqmx's interface."""
 
     def __init__(self, rack: DaqRack, faults: Sequence[Fault | DaqFault] = ()) -> None:
@@ -354,6 +386,12 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         """Return a property of a virtual channel."""
         sim_task = self._task(task)
         return _known(attributes.CHANNEL, attribute, sim_task.name)(sim_task, sim_task.channel(channel))
+
+    def set_channel_property(self, task: int, channel: str, attribute: int, value: Any) -> None:
+        """Set a property of virtual channels of a task that is not running."""
+        sim_task = self._task(task)
+        sim_task.refuse_while_running()
+        _known(attributes.SET_CHANNEL, attribute, sim_task.name)(sim_task, channel, value)
 
     def device_property(self, device_name: str, attribute: int) -> object:
         """Return a property of a device."""
@@ -399,6 +437,7 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
     def start_task(self, task: int) -> None:
         """Start or arm a task."""
         self._clock.start(self._task(task))
+        self._report()
 
     def stop_task(self, task: int) -> None:
         """Stop a task; outputs hold their last value."""
@@ -428,7 +467,60 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
 
     def wait_until_task_done(self, task: int, time_to_wait: float) -> None:
         """Advance virtual time until the task is done, at most `time_to_wait` seconds."""
-        self._clock.wait(self._task(task), time_to_wait)
+        sim_task = self._task(task)
+        events, remaining = sim_task.events, time_to_wait
+        if events.interval and sim_task.running and not sim_task.done and not sim_task.timing.waits_for:
+            # Programs that are told of their samples read them meanwhile.
+            step = events.interval * sim_task.timing.period
+            while sim_task.running and remaining >= step:
+                self._rack.clock.advance(step)
+                remaining -= step
+                self._report()
+        self._clock.wait(sim_task, remaining)
+
+    # Events ---------------------------------------------------------------------------------------
+
+    def register_done_event(
+        self, task: int, options: int, callback_function: Callable[..., Any], callback_data: object
+    ) -> BaseEventHandler:
+        """Call back when a task is done."""
+        sim_task = self._task(task)
+        return sim_task.events.register(sim_task, DONE, 0, callback_function, callback_data)
+
+    def register_every_n_samples_event(
+        self, task: int, every_n_samples_event_type: int, n_samples: int, options: int,
+        callback_function: Callable[..., Any], callback_data: object,
+    ) -> BaseEventHandler:  # fmt: skip
+        """Call back whenever so many samples more have been acquired or generated."""
+        sim_task = self._task(task)
+        kind = EveryNSamplesEventType(every_n_samples_event_type)
+        return sim_task.events.register(sim_task, kind, n_samples, callback_function, callback_data)
+
+    def register_signal_event(
+        self, task: int, signal_id: int, options: int, callback_function: Callable[..., Any],
+        callback_data: object,
+    ) -> BaseEventHandler:  # fmt: skip
+        """Call back for every sample of a task, at its clock or its completion; there are no other signals."""
+        sim_task = self._task(task)
+        signal = Signal(signal_id)
+        if signal not in SAMPLE_SIGNALS:
+            raise refusal(
+                Code.INVALID_ATTRIBUTE_VALUE, sim_task.name, Requested_Value=signal.name,
+                You_Can_Select=", ".join(each.name for each in SAMPLE_SIGNALS),
+            )  # fmt: skip
+        return sim_task.events.register(sim_task, signal, 1, callback_function, callback_data)
+
+    def unregister_done_event(self, task: int) -> None:
+        """Call back no more when a task is done."""
+        self._task(task).events.unregister(DONE)
+
+    def unregister_every_n_samples_event(self, task: int, every_n_samples_event_type: int) -> None:
+        """Call back no more for samples."""
+        self._task(task).events.unregister(EveryNSamplesEventType(every_n_samples_event_type))
+
+    def unregister_signal_event(self, task: int, signal_id: int) -> None:
+        """Call back no more for a signal."""
+        self._task(task).events.unregister(Signal(signal_id))
 
     # Channels -------------------------------------------------------------------------------------
 
@@ -461,6 +553,17 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         """Add digital inputs to a task."""
         self._add_lines("di", task, lines, name_to_assign_to_lines, line_grouping)
 
+    def create_co_pulse_chan_freq(
+        self, task: int, counter: str, name_to_assign_to_channel: str, units: int, idle_state: int,
+        initial_delay: float, freq: float, duty_cycle: float,
+    ) -> None:  # fmt: skip
+        """Add a counter that puts out pulses: a sample clock for other tasks. Duty cycle and idle state have no effect."""
+        sim_task = self._task(task)
+        if not freq > 0.0 or not 0.0 < duty_cycle < 1.0:
+            raise refusal(Code.INVALID_ATTRIBUTE_VALUE, sim_task.name, Frequency=freq, Duty_Cycle=duty_cycle)
+        self._add(sim_task, "co", counters(self._rack, counter, sim_task.name), name_to_assign_to_channel)
+        sim_task.timing.rate = freq
+
     def internal_get_last_created_chan(self) -> str:
         """Return the name of the channels created last, which nidaqmx wraps and hands to the user."""
         return self._last_created
@@ -488,7 +591,7 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         """Time a task by a sample clock."""
         sim_task = self._task(task)
         sim_task.refuse_while_running()
-        if sim_task.kind in ("di", "do") or not rate > 0.0 or samps_per_chan < 1:
+        if sim_task.kind == "co" or not rate > 0.0 or samps_per_chan < 1:
             raise refusal(
                 Code.INVALID_ATTRIBUTE_VALUE,
                 sim_task.name,
@@ -504,6 +607,15 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
             )  # fmt: skip
         sim_task.timing.rate, sim_task.timing.source = rate, source
         sim_task.timing.mode, sim_task.timing.samples = mode, samps_per_chan
+        sim_task.timing.falling = Edge(active_edge) is Edge.FALLING
+
+    def cfg_implicit_timing(self, task: int, sample_mode: int, samps_per_chan: int) -> None:
+        """Let a counter put out so many pulses, or pulses without end."""
+        sim_task = self._task(task)
+        sim_task.refuse_while_running()
+        if sim_task.kind != "co" or samps_per_chan < 1:
+            raise refusal(Code.INVALID_ATTRIBUTE_VALUE, sim_task.name, Samples_per_Channel=samps_per_chan)
+        sim_task.timing.mode, sim_task.timing.samples = AcquisitionType(sample_mode), samps_per_chan
 
     def cfg_dig_edge_start_trig(self, task: int, trigger_source: str, trigger_edge: int) -> None:
         """Set a task to start with an edge at a terminal."""

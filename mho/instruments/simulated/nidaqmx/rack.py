@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 
 import numpy as np
+from hightime import datetime, timedelta
 from nidaqmx.error_codes import DAQmxErrors as Code
 from nidaqmx.errors import DaqError, DaqReadError, DaqWriteError
 from nidaqmx.utils import unflatten_channel_string
@@ -56,6 +58,14 @@ TEXT: dict[int, str] = {
     "within the specified timeout.",
     Code.WRITE_NO_OUTPUT_CHANS_IN_TASK: "Write failed, because there are no output channels in this task to "
     "which data can be written.",
+    Code.WRITE_NUM_CHANS_MISMATCH: "Write cannot be performed, because the number of channels in the data does not "
+    "match the number of channels in the task.\n"
+    "When writing, supply data for all channels in the task. Alternatively, modify the task to contain the same number "
+    "of channels as the data written.",
+    Code.NUM_LINES_MISMATCH_IN_READ_OR_WRITE: "Specified read or write operation failed, because the number of lines in "
+    "the data for a channel does not match the number of lines in the channel.\n"
+    "If you are using boolean data, make sure the array dimension for lines in the data matches the number of lines in "
+    "the channel.",
     Code.READ_NO_INPUT_CHANS_IN_TASK: "Read failed, because there are no channels in this task from which "
     "data can be read.",
     Code.OUTPUT_BUFFER_EMPTY: "Generation cannot be started, because the selected buffer is empty.",
@@ -110,6 +120,7 @@ def write_refusal(code: int, task: str, samples: int = 0, **details: object) -> 
     return DaqWriteError(_message(code, details), code, samples, task_name=task)
 
 
+EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 Conversion = Callable[[Floats], Floats]  # volts (samples, channels) to volts
 
 
@@ -163,6 +174,7 @@ class DaqRack:
             name.lower(): DaqDevice(name, PRODUCTS[product], int(rng.integers(0x1D00000, 0x2200000)))
             for name, product in devices.items()
         }
+        self.epoch = EPOCH  # when the clock shows 0
         self.unplugged: set[str] = set()
         self.adc: Conversion | None = None  # in place of the products' converters
         self.dac: Conversion | None = None
@@ -195,6 +207,10 @@ class DaqRack:
                 raise ValueError(f"the port is wired to {name}, which no device of the rack has")
             terminals.column[terminals.number[name.lower()]] = column
         return terminals
+
+    def date(self, seconds: float) -> datetime:
+        """Return the date of a time of the clock, s."""
+        return self.epoch + timedelta(seconds=seconds)
 
     def device(self, name: str, task: str = "") -> DaqDevice:
         """Return the device called `name`; DAQmx error -200220 or -201003 when it is not there."""

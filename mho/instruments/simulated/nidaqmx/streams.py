@@ -9,6 +9,7 @@ time: converted before the outputs settle, it still samples the previous update,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,13 @@ class SampleClock:
     def start(self, task: SimulatedTask) -> None:
         """Start `task`, and with it all armed ones that it drives; or arm it."""
         task.refuse_while_running()
-        if task.kind == "ao" and task.buffered and not len(task.waveform):
+        if task.kind in ("ao", "do") and task.buffered and not len(task.waveform):
             raise refusal(Code.OUTPUT_BUFFER_EMPTY, task.name)
         task.reserve()
-        task.running = True
+        task.events.restart()
+        task.running, task.started_by_read = True, False
         task.done = False
-        task.acquired = np.zeros((0, len(task.channels)))
+        task.acquired = np.zeros((0, task.width))
         task.acquired_total = task.read_position = 0
         if not task.buffered:
             return
@@ -89,6 +91,14 @@ class SampleClock:
             return len(task.acquired)
         return int(self._elapsed(task) * task.timing.rate + 1e-6) - task.read_position
 
+    def passed(self, task: SimulatedTask) -> int:
+        """Samples per channel that a task has acquired or generated since its start."""
+        if task in self._armed or not task.running:
+            return 0
+        if task.done or task.clocked_by_another:
+            return task.timing.samples if task.kind in ("ao", "do", "co") else task.acquired_total
+        return int(self._elapsed(task) * task.timing.rate + 1e-6)
+
     def reach(self) -> Floats:
         """Return how far from 0 V each output of the rack is now, V, or goes in a generation that is under way."""
         reached = np.abs(self._rack.levels)
@@ -116,6 +126,7 @@ class SampleClock:
             task.started_at = self._rack.clock.now
         outputs = [task for task in group if task.kind == "ao"]
         inputs = [task for task in group if task.kind == "ai"]
+        self._run_lines(group)
         finite = [task for task in outputs if task.timing.mode is AcquisitionType.FINITE]
         for task in outputs:
             if task not in finite:
@@ -131,6 +142,36 @@ class SampleClock:
                 self._acquire(task, task.timing.samples)
                 self._rack.clock.advance(task.timing.samples * task.timing.period + task.timing.trigger_delay)
                 task.done = True
+
+    def _run_lines(self, group: Sequence[SimulatedTask]) -> None:
+        """Run the digital tasks and counters of a group: lines reach their last sample at once."""
+        playing = [task for task in group if task.kind == "do"]
+        for task in group:
+            finite = task.timing.mode is AcquisitionType.FINITE
+            if task.kind == "di" and (finite or task.clocked_by_another):
+                self._append(task, self.line_samples(task, task.timing.samples, playing))
+            if task.kind in ("di", "do", "co"):
+                task.done = finite
+        for task in playing:
+            self._rack.lines.update(zip(task.lines, map(bool, task.waveform[-1]), strict=True))
+        if all(task.kind in ("di", "do", "co") for task in group):
+            ending = [task for task in group if task.timing.mode is AcquisitionType.FINITE]
+            self._rack.clock.advance(
+                max((task.timing.samples * task.timing.period for task in ending), default=0.0)
+            )
+
+    def line_samples(
+        self, task: SimulatedTask, samples: int, playing: Sequence[SimulatedTask] = ()
+    ) -> NDArray[np.bool_]:
+        """Return the states of a task's lines, (samples, lines), while the tasks of `playing` run."""
+        names = task.lines
+        states = np.tile(np.array([self._rack.lines[name] for name in names], dtype=bool), (samples, 1))
+        for other in playing:
+            for column, name in enumerate(other.lines):
+                if name in names:
+                    rows = np.arange(samples) % len(other.waveform)
+                    states[:, names.index(name)] = other.waveform[rows, column] != 0.0
+        return states
 
     def _generate(self, outputs: Sequence[SimulatedTask], inputs: Sequence[SimulatedTask]) -> None:
         """Play finite generations in one exchange and hand each input its samples."""
@@ -169,6 +210,9 @@ class SampleClock:
 
     def _acquire(self, task: SimulatedTask, samples: int, since: float = 0.0) -> None:
         """Sample inputs whose clock no finite generation shares; `since` is seconds from now."""
+        if task.kind == "di":
+            self._append(task, self.line_samples(task, samples))
+            return
         times = since + np.arange(samples) * task.timing.period
         response = self._rack.exchange(self._frame(times), task.timing.period)
         rows = np.broadcast_to(np.arange(samples)[:, None], (samples, len(task.channels)))
@@ -225,7 +269,9 @@ class SampleClock:
         return volts
 
     def _store(self, task: SimulatedTask, volts: Floats) -> None:
-        data = self._convert(task, volts)
+        self._append(task, self._convert(task, volts))
+
+    def _append(self, task: SimulatedTask, data: NDArray[Any]) -> None:
         task.acquired = np.concatenate([task.acquired, data]) if len(task.acquired) else data
         task.acquired_total += len(data)
 
@@ -253,7 +299,8 @@ def _updates_in_force(task: SimulatedTask, period: float, count: int, settling: 
     samples = int(np.ceil(count / spacing - 1e-6))
     if timing.mode is AcquisitionType.FINITE:
         samples = min(timing.samples, samples) if task.clocked_by_another else timing.samples
-    late = (timing.trigger_delay + task.conversion_times() - settling) / period
+    half = timing.period / 2 if timing.falling and task.clocked_by_another else 0.0
+    late = (timing.trigger_delay + half + task.conversion_times() - settling) / period
     rows = np.floor(spacing * np.arange(samples)[:, None] + late[None, :]).astype(np.intp)
     return np.clip(rows, -1, count - 1)
 
@@ -278,6 +325,11 @@ class SampleStreams:
                 self._rack.device(channel.device.name, sim_task.name)
         return sim_task
 
+    def _report(self) -> None:
+        """Call back for what has happened to tasks; as there is no other thread, the call that made it happen waits."""
+        for sim_task in tuple(self._tasks.values()):
+            sim_task.events.report(sim_task, partial(self._clock.passed, sim_task))
+
     def _digital(self, task: int, *kinds: Kind) -> SimulatedTask:
         sim_task = self._task(task)
         if sim_task.kind not in kinds:
@@ -296,25 +348,32 @@ class SampleStreams:
         self, task: int, num_samps_per_chan: int, timeout: float, fill_mode: int, read_array: Floats
     ) -> tuple[Floats, int]:
         """Fill `read_array` with the next samples, V; an input task that does not run is started."""
+        require(read_array, np.float64, written=True)
         sim_task = self._task(task)
         if sim_task.kind != "ai":
             raise read_refusal(Code.READ_NO_INPUT_CHANS_IN_TASK, sim_task.name)
         samples = num_samps_per_chan if num_samps_per_chan >= 0 else self.readable(sim_task)
         if read_array.size < samples * len(sim_task.channels):
             raise read_refusal(Code.READ_BUFFER_TOO_SMALL, sim_task.name)
-        started = not sim_task.running
-        if started:
-            self._clock.start(sim_task)
-        data = self._clock.read(sim_task, samples, timeout)
-        if started and not sim_task.buffered:
-            self._clock.stop(sim_task)
+        data = self._read_on(sim_task, samples, timeout)
         # A view of the caller's memory in NI's order, so that the copy below is the only one.
         flat = read_array.reshape(-1)[: data.size]
         if fill_mode == 0:
             flat.reshape(len(sim_task.channels), samples)[:] = data.T
         else:
             flat.reshape(samples, len(sim_task.channels))[:] = data
+        self._report()
         return read_array, samples
+
+    def _read_on(self, task: SimulatedTask, samples: int, timeout: float) -> NDArray[Any]:
+        """Read samples; a task that does not run is started, and stopped again when there is no more to come."""
+        if not task.running:
+            self._clock.start(task)
+            task.started_by_read = True
+        data = self._clock.read(task, samples, timeout)
+        if task.started_by_read and (not task.buffered or (task.done and not len(task.acquired))):
+            self._clock.stop(task)
+        return data
 
     def read_analog_scalar_f64(self, task: int, timeout: float) -> float:
         """Return one sample of a task with one input, V."""
@@ -332,7 +391,8 @@ class SampleStreams:
         if sim_task.kind != "ao":
             raise write_refusal(Code.WRITE_NO_OUTPUT_CHANS_IN_TASK, sim_task.name)
         shape = (len(sim_task.channels), num_samps_per_chan)
-        flat = np.asarray(write_array, dtype=np.float64)
+        require(write_array, np.float64)
+        flat = write_array
         samples = flat.reshape(shape).T if data_layout == 0 else flat.reshape(shape[::-1])
         self._refuse_beyond_range(sim_task, samples)
         numbers = [channel.number for channel in sim_task.channels]
@@ -387,37 +447,75 @@ class SampleStreams:
     ) -> int:  # fmt: skip
         """Set lines, one boolean a line; of several samples the last one stays."""
         sim_task = self._digital(task, "do")
-        samples = np.asarray(write_array, dtype=bool)
+        require(write_array, np.bool_)
         by_channel = (len(sim_task.channels), num_samps_per_chan, -1)
         by_sample = (num_samps_per_chan, len(sim_task.channels), -1)
-        last = samples.reshape(by_channel)[:, -1] if data_layout == 0 else samples.reshape(by_sample)[-1]
-        states = {
-            line: bool(bit)
-            for channel, bits in zip(sim_task.channels, last, strict=True)
-            for line, bit in zip(channel.lines, bits, strict=False)
-        }
-        self._on_demand(sim_task, auto_start, lambda: self._rack.lines.update(states))
-        return num_samps_per_chan
+        samples = (
+            write_array.reshape(by_channel).swapaxes(0, 1)
+            if data_layout == 0
+            else write_array.reshape(by_sample)
+        )
+        return self._write_bits(sim_task, list(samples.swapaxes(0, 1)), auto_start)
+
+    def _write_bits(self, task: SimulatedTask, bits: Sequence[NDArray[Any]], auto_start: bool) -> int:
+        """Put lines to states, for each channel (samples, lines), its lowest bit first; missing lines stay low."""
+        samples = len(bits[0])
+        waveform = np.zeros((samples, len(task.lines)))
+        column = 0
+        for channel, states in zip(task.channels, bits, strict=True):
+            width = min(len(channel.lines), states.shape[1])
+            waveform[:, column : column + width] = states[:, :width]
+            column += len(channel.lines)
+        if task.buffered:
+            task.refuse_while_running()
+            task.waveform = waveform
+            if auto_start:
+                self._clock.start(task)
+            return samples
+        last = dict(zip(task.lines, map(bool, waveform[-1]), strict=True))
+        self._on_demand(task, auto_start, lambda: self._rack.lines.update(last))
+        return samples
+
+    def _write_digital(
+        self,
+        task: int,
+        num_samps_per_chan: int,
+        auto_start: bool,
+        data_layout: int,
+        write_array: NDArray[Any],
+    ) -> int:
+        sim_task = self._digital(task, "do")
+        shape = (len(sim_task.channels), num_samps_per_chan)
+        numbers = write_array.reshape(shape) if data_layout == 0 else write_array.reshape(shape[::-1]).T
+        bits = [
+            numbers[k, :, None].astype(np.uint32) >> np.arange(len(channel.lines), dtype=np.uint32) & 1
+            for k, channel in enumerate(sim_task.channels)
+        ]
+        return self._write_bits(sim_task, bits, auto_start)
+
+    def write_digital_u8(
+        self, task: int, num_samps_per_chan: int, auto_start: bool, timeout: float, data_layout: int,
+        write_array: NDArray[np.uint8],
+    ) -> int:  # fmt: skip
+        """Set lines, one number a channel, its lowest bit on the channel's first line."""
+        require(write_array, np.uint8)
+        return self._write_digital(task, num_samps_per_chan, auto_start, data_layout, write_array)
+
+    def write_digital_u16(
+        self, task: int, num_samps_per_chan: int, auto_start: bool, timeout: float, data_layout: int,
+        write_array: NDArray[np.uint16],
+    ) -> int:  # fmt: skip
+        """Set lines as `write_digital_u8`."""
+        require(write_array, np.uint16)
+        return self._write_digital(task, num_samps_per_chan, auto_start, data_layout, write_array)
 
     def write_digital_u32(
         self, task: int, num_samps_per_chan: int, auto_start: bool, timeout: float, data_layout: int,
-        write_array: NDArray[np.unsignedinteger[Any]],
+        write_array: NDArray[np.uint32],
     ) -> int:  # fmt: skip
-        """Set lines, one number a channel, its lowest bit on the channel's first line."""
-        sim_task = self._digital(task, "do")
-        shape = (len(sim_task.channels), num_samps_per_chan)
-        numbers = np.asarray(write_array)
-        last = numbers.reshape(shape)[:, -1] if data_layout == 0 else numbers.reshape(shape[::-1])[-1]
-        states = {
-            line: bool(int(number) >> bit & 1)
-            for channel, number in zip(sim_task.channels, last, strict=True)
-            for bit, line in enumerate(channel.lines)
-        }
-        self._on_demand(sim_task, auto_start, lambda: self._rack.lines.update(states))
-        return num_samps_per_chan
-
-    write_digital_u8 = write_digital_u32
-    write_digital_u16 = write_digital_u32
+        """Set lines as `write_digital_u8`."""
+        require(write_array, np.uint32)
+        return self._write_digital(task, num_samps_per_chan, auto_start, data_layout, write_array)
 
     def write_digital_scalar_u32(self, task: int, auto_start: bool, timeout: float, value: int) -> None:
         """Set the lines of a task with one channel."""
@@ -428,30 +526,90 @@ class SampleStreams:
         read_array: NDArray[np.bool_],
     ) -> tuple[NDArray[np.bool_], int, int]:  # fmt: skip
         """Read lines; those of an output task read back what they are set to."""
+        require(read_array, np.bool_, written=True)
         sim_task = self._digital(task, "di", "do")
-        bits = [self._rack.lines[line] for channel in sim_task.channels for line in channel.lines]
+        channels = self._read_lines(sim_task, num_samps_per_chan, timeout)
         width = max(len(channel.lines) for channel in sim_task.channels)
-        by_channel = np.repeat(
-            np.reshape(bits, (len(sim_task.channels), 1, width)), num_samps_per_chan, axis=1
-        )
+        samples = len(channels[0])
+        by_channel = np.zeros((len(channels), samples, width), dtype=bool)
+        for k, states in enumerate(channels):
+            by_channel[k, :, : states.shape[1]] = states
+        if read_array.size < by_channel.size:
+            raise read_refusal(Code.READ_BUFFER_TOO_SMALL, sim_task.name)
         read_array.reshape(-1)[: by_channel.size] = (
             by_channel if fill_mode == 0 else by_channel.swapaxes(0, 1)
         ).ravel()
-        return read_array, num_samps_per_chan, width
+        return read_array, samples, width
+
+    def _read_lines(self, task: SimulatedTask, count: int, timeout: float) -> list[NDArray[np.bool_]]:
+        """Return the next states of each channel's lines, (samples, lines); a timed task that does not run is started."""
+        samples = count if count >= 0 else self.readable(task)
+        if task.kind == "do" or not task.buffered:
+            states = self._clock.line_samples(task, samples)
+        else:
+            states = self._read_on(task, samples, timeout) != 0.0
+            self._report()
+        ends = np.cumsum([len(channel.lines) for channel in task.channels])
+        return np.split(states, ends[:-1], axis=1)
+
+    def _read_digital(
+        self, task: int, num_samps_per_chan: int, timeout: float, fill_mode: int, read_array: NDArray[Any]
+    ) -> tuple[NDArray[Any], int]:
+        sim_task = self._digital(task, "di", "do")
+        channels = self._read_lines(sim_task, num_samps_per_chan, timeout)
+        by_channel = np.array(
+            [states @ (1 << np.arange(states.shape[1], dtype=np.int64)) for states in channels],
+            dtype=np.int64,
+        )
+        if read_array.size < by_channel.size:
+            raise read_refusal(Code.READ_BUFFER_TOO_SMALL, sim_task.name)
+        read_array.reshape(-1)[: by_channel.size] = (by_channel if fill_mode == 0 else by_channel.T).ravel()
+        return read_array, by_channel.shape[1]
+
+    def read_digital_u8(
+        self,
+        task: int,
+        num_samps_per_chan: int,
+        timeout: float,
+        fill_mode: int,
+        read_array: NDArray[np.uint8],
+    ) -> tuple[NDArray[np.uint8], int]:
+        """Read lines, one number a channel, its lowest bit from the channel's first line."""
+        require(read_array, np.uint8, written=True)
+        return self._read_digital(task, num_samps_per_chan, timeout, fill_mode, read_array)
+
+    def read_digital_u16(
+        self,
+        task: int,
+        num_samps_per_chan: int,
+        timeout: float,
+        fill_mode: int,
+        read_array: NDArray[np.uint16],
+    ) -> tuple[NDArray[np.uint16], int]:
+        """Read lines as `read_digital_u8`."""
+        require(read_array, np.uint16, written=True)
+        return self._read_digital(task, num_samps_per_chan, timeout, fill_mode, read_array)
 
     def read_digital_u32(
-        self, task: int, num_samps_per_chan: int, timeout: float, fill_mode: int,
-        read_array: NDArray[np.unsignedinteger[Any]],
-    ) -> tuple[NDArray[np.unsignedinteger[Any]], int]:  # fmt: skip
-        """Read lines, one number a channel, its lowest bit from the channel's first line."""
-        sim_task = self._digital(task, "di", "do")
-        numbers = [
-            sum(self._rack.lines[line] << bit for bit, line in enumerate(channel.lines))
-            for channel in sim_task.channels
-        ]
-        by_channel = np.repeat(np.array(numbers)[:, None], num_samps_per_chan, axis=1)
-        read_array.reshape(-1)[: by_channel.size] = (by_channel if fill_mode == 0 else by_channel.T).ravel()
-        return read_array, num_samps_per_chan
+        self,
+        task: int,
+        num_samps_per_chan: int,
+        timeout: float,
+        fill_mode: int,
+        read_array: NDArray[np.uint32],
+    ) -> tuple[NDArray[np.uint32], int]:
+        """Read lines as `read_digital_u8`."""
+        require(read_array, np.uint32, written=True)
+        return self._read_digital(task, num_samps_per_chan, timeout, fill_mode, read_array)
 
-    read_digital_u8 = read_digital_u32
-    read_digital_u16 = read_digital_u32
+    def read_digital_scalar_u32(self, task: int, timeout: float) -> int:
+        """Return one sample of a task with one digital channel."""
+        return int(self.read_digital_u32(task, 1, timeout, 0, np.zeros(1, dtype=np.uint32))[0][0])
+
+
+def require(array: object, kind: type[np.generic], *, written: bool = False) -> None:
+    """Refuse an array as NI's library does: of another data type, not contiguous, or read-only where it is `written`."""
+    if not isinstance(array, np.ndarray) or array.dtype != np.dtype(kind):
+        raise TypeError(f"array must have data type {np.dtype(kind).name}")
+    if not array.flags.c_contiguous or (written and not array.flags.writeable):
+        raise TypeError("array must be contiguous" + (" and writeable" if written else ""))

@@ -26,9 +26,11 @@ from mho.instruments.simulated.nidaqmx.rack import Conversion, DaqRack, expand
 from mho.instruments.simulated.ports import ConverterPort
 
 # nidaqmx selects per process, so the selection has to be global here, too: a context variable gives every
-# thread and every nested block its own.
+# thread and every nested block its own. A thread that is started within a block begins with the block's.
 _selected: ContextVar[SimulatedInterpreter | None] = ContextVar("simulated DAQmx interpreter", default=None)
 _wrapping = threading.Lock()
+_blocks = [0]  # how many selections last now: only then a thread that starts takes its starter's along
+_plain_start = threading.Thread.start
 
 
 def _wrap_selection() -> None:
@@ -47,6 +49,34 @@ def _wrap_selection() -> None:
 
         select.asks_simulation = True  # type: ignore[attr-defined]
         nidaqmx.utils._select_interpreter = select
+
+
+@contextmanager
+def _handing_on() -> Iterator[None]:
+    """While it lasts, a thread that starts another hands its selection on to that one."""
+    with _wrapping:
+        _blocks[0] += 1
+        threading.Thread.start = _start_selected  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        with _wrapping:
+            _blocks[0] -= 1
+            if not _blocks[0]:
+                threading.Thread.start = _plain_start  # type: ignore[method-assign]
+
+
+def _start_selected(thread: threading.Thread) -> None:
+    simulated = _selected.get()
+    if simulated is not None:
+        run = thread.run
+
+        def run_selected() -> None:
+            _selected.set(simulated)
+            run()
+
+        thread.run = run_selected  # type: ignore[method-assign]
+    _plain_start(thread)
 
 
 class DaqSystem:
@@ -76,11 +106,12 @@ class DaqSystem:
 
     @contextmanager
     def selected(self) -> Iterator[None]:
-        """Make nidaqmx create its tasks, devices and systems here while the context lasts, in this thread."""
+        """Make nidaqmx create its tasks, devices and systems here: in this thread, and in those it starts meanwhile."""
         _wrap_selection()
         token = _selected.set(self._interpreter)
         try:
-            yield
+            with _handing_on():
+                yield
         finally:
             _selected.reset(token)
 

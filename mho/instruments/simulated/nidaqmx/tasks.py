@@ -8,12 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from nidaqmx.constants import AcquisitionType, OverwriteMode, RegenerationMode, TerminalConfiguration
 from nidaqmx.error_codes import DAQmxErrors as Code
+from nidaqmx.utils import unflatten_channel_string
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, refusal
+from mho.instruments.simulated.nidaqmx.task_events import TaskEvents
 
-Kind = Literal["ai", "ao", "di", "do"]
+Kind = Literal["ai", "ao", "di", "do", "co"]
+DIGITAL_RATE = 10e6  # samples per second of digital lines (X Series User Manual)
 CONVERT_PADDING = 10e-6  # added by NI-DAQmx to the shortest convert period when there is time for it
 
 
@@ -24,7 +27,8 @@ class Channel:
     Attributes ---------- number, negative : int Entry in the rack's `inputs` or `outputs`; -1 for digital channels and
     internal monitors. That of the negative terminal of a differential input, else -1. monitors : int Entry in the
     rack's `outputs` which an internal channel (``_ao0_vs_aognd``) reads back, else -1. full_scale : float Range of the
-    converter, V. lines : tuple of str Digital lines, lowest bit first.
+    converter, V. lines, signals : tuple of str Digital lines, lowest bit first; in the order of a waveform's columns, where
+    those of a port come highest bit first.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Channel:
     number: int = -1
     monitors: int = -1
     lines: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
     config: TerminalConfiguration = TerminalConfiguration.RSE
     negative: int = -1
 
@@ -54,6 +59,7 @@ class TaskTiming:
     samples: int = 1000
     conversion_rate: float = 0.0
     delay: float = 0.0
+    falling: bool = False
     trigger: str = ""
     trigger_delay: float = 0.0
     exports: dict[str, str] = field(default_factory=dict)
@@ -78,7 +84,7 @@ class SimulatedTask:
         self.kind: Kind | None = None
         self.channels: list[Channel] = []
         self.timing = TaskTiming()
-        self.running = False
+        self.running = self.started_by_read = False
         self.committed = False
         self.done = False
         self.started_at = 0.0
@@ -90,6 +96,18 @@ class SimulatedTask:
         self.acquired: Floats = np.zeros((0, 0))  # inputs: (samples, channels), not yet read
         self.acquired_total = 0
         self.read_position = 0
+        self.events = TaskEvents()
+        self.tristate = True  # digital inputs: whether they need their lines for themselves
+
+    @property
+    def lines(self) -> list[str]:
+        """The digital lines of all channels, in their order."""
+        return [line for channel in self.channels for line in channel.lines]
+
+    @property
+    def width(self) -> int:
+        """Number of samples of one instant: channels, or digital lines."""
+        return len(self.lines) if self.kind in ("di", "do") else len(self.channels)
 
     @property
     def buffered(self) -> bool:
@@ -119,6 +137,18 @@ class SimulatedTask:
         self.kind = kind
         self.channels += channels
 
+    def change(self, name: str, **values: Any) -> None:
+        """Set attributes of the channels that `name` (a name, a list, or "" for all) stands for."""
+        self.refuse_while_running()
+        names = {each.lower() for each in unflatten_channel_string(name)}
+        known = {channel.name.lower() for channel in self.channels}
+        if names - known:
+            raise refusal(Code.PHYSICAL_CHAN_DOES_NOT_EXIST, self.name, Channel_Name=name)
+        self.channels = [
+            replace(channel, **values) if not names or channel.name.lower() in names else channel
+            for channel in self.channels
+        ]
+
     def channel(self, name: str) -> Channel:
         """Return the first channel that `name` (a name, a list, or "" for all) stands for."""
         first = name.split(",")[0].split(":")[0].strip().lower()
@@ -136,6 +166,8 @@ class SimulatedTask:
         """Terminals on which this task's sample clock and start trigger appear, in lower case."""
         own = f"/{self.device.name}/{self.kind}/".lower()
         terminals = {own + "sampleclock", own + "starttrigger"}
+        if self.kind == "co":
+            terminals |= {f"/{channel.physical}internaloutput".lower() for channel in self.channels}
         for exported in self.timing.exports.values():
             terminals |= self.rack.peers(exported.lower())
         return terminals
@@ -180,14 +212,18 @@ class SimulatedTask:
     def rate_limit(self) -> float:
         """Return the fastest sample clock (1/s) that the task's channels allow together."""
         product, count = self.device.product, len(self.channels)
+        if self.kind not in ("ai", "ao"):
+            return DIGITAL_RATE
         if self.kind == "ao":
             return product.output_rate(count)
         return product.conversion_rate(count) / (1 if product.simultaneous else count)
 
     def resources(self) -> list[str]:
         """Resources for one task at a time: terminals, lines and a device's timing engine."""
+        if self.kind == "di" and not self.tristate:
+            return []
         names = [name for channel in self.channels for name in (channel.lines or (channel.physical,))]
-        if self.kind == "ai" or self.buffered:
+        if self.kind == "ai" or (self.buffered and self.kind != "co"):
             names.append(f"{self.device.name}/{self.kind} timing engine")
         return names
 

@@ -249,9 +249,9 @@ class Events:
         return True
 
     def _forget(self) -> None:
-        for _, _, work in self._queue:
+        queue, self._queue = self._queue, []
+        for _, _, work in queue:  # what ends may start something
             work.close()
-        self._queue.clear()
 
     def wait(self, detector: Detector, timeout: float) -> bool:
         """Advance time until `detector` has latched, at most `timeout` seconds; returns whether it has."""

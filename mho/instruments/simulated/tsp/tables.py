@@ -138,6 +138,13 @@ class ScriptTable:
         if self._mirror is not None:
             self._mirror[name] = value
 
+    def assign(self, name: str, value: object) -> None:
+        """Set an attribute as a script does; raises `TspError` for a value that it does not take."""
+        attribute = self._attributes[name]
+        self.store(name, attribute.check(value))
+        if attribute.changed is not None:
+            attribute.changed(self._values[name])
+
     def restore(self) -> None:
         """Restore the defaults of this group's attributes, and of the groups in it, without notification."""
         for name, attribute in self._attributes.items():
@@ -169,11 +176,8 @@ class ScriptTable:
         return None
 
     def _set(self, name: str, value: object) -> None:
-        attribute = self._attributes[name]
         try:
-            self.store(name, attribute.check(value))
-            if attribute.changed is not None:
-                attribute.changed(self._values[name])
+            self.assign(name, value)
         except TspError as error:
             self._refused(error)
 

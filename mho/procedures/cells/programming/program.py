@@ -112,7 +112,7 @@ class BlockProcedure(Procedure[Result]):
     """Base of procedures that write a block of cells; they have `write_parameters`."""
 
     group: ClassVar[str] = "Cells"
-    needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
+    needs: ClassVar[tuple[Operation, ...]] = ("read", "program")
     may_need: ClassVar[Mapping[Operation, str]] = {
         "select": "where there is more than one cell",
         "multiply": VERIFIED,

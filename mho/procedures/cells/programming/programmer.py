@@ -41,7 +41,15 @@ from mho.procedures.cells.programming.record import (
     most_at_once,
 )
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
-from mho.procedures.cells.programming.strategy import RESET, SET, Outcome, Pulses, Strategy, write_verify_cell
+from mho.procedures.cells.programming.strategy import (
+    BY_CHIP,
+    RESET,
+    SET,
+    Outcome,
+    Pulses,
+    Strategy,
+    write_verify_cell,
+)
 from mho.procedures.stream import Stream
 
 FEWEST = 16  # cells from which the noise is told
@@ -203,6 +211,10 @@ class Programmer:
         simulated = self._bench.simulated
         if simulated is not None and not self.reads:
             self._warn(unfit_cells(simulated.chip.preset, self._levels))
+        if self._bench.programs and not self.reads:
+            self._stream.say(
+                "the chip programs its cells by itself (`program`): strategy and pulses of write-verify are not used"
+            )
         self._snapshot(maps, blocks, first=True)
         self._visit(blocks, first, maps, stage)
         if self._strategy.descends:
@@ -380,6 +392,8 @@ class Programmer:
     def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int, Outcome]:
         levels = self._levels
         window = float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit])
+        if self._bench.programs:
+            return self._program_by_chip(cell, *window[1:])
         state = self._strategy.towards(*window, self.settings, self._memory)
         state.formed = self._bench.forming.is_formed(cell)
 
@@ -396,6 +410,21 @@ class Programmer:
         achieved, outcome = write_verify_cell(state, step)
         self.pulses += state.pulses
         return achieved, state.pulses, outcome
+
+    def _program_by_chip(self, cell: Cell, low: float, high: float) -> tuple[float, int, Outcome]:
+        """Let the chip bring a cell into a window (S); return what it read last, its pulses, and how it ended."""
+        low, unknown = max(low, 0.0), np.nan
+        if self.sent is not None:
+            lines = np.array([cell.row]), np.array([cell.column])
+            self._announcing(cell.array)(*lines, Pulses(BY_CHIP, unknown, unknown, unknown))
+        done = self._bench.program(cell, 0.5 * (low + high), 0.5 * (high - low))
+        self.pulses += done.pulses
+        self.reads += 1
+        self._record_row(cell, BY_CHIP, unknown, unknown, unknown, done.conductance)
+        if done.reached:
+            return done.conductance, done.pulses, Outcome.IN_WINDOW
+        unformed = not self._bench.forming.is_formed(cell)
+        return done.conductance, done.pulses, Outcome.UNFORMED if unformed else Outcome.OUT_OF_PULSES
 
     def _announcing(self, array: str) -> Announce:
         """Return what writes pulses at cells of an array to the run file before they are sent."""
@@ -425,12 +454,17 @@ class Programmer:
         return conductance
 
     def _record(self, cell: Cell, pulse: Pulse | None, conductance: float) -> None:
+        if pulse:
+            applied = KINDS[pulse.kind], pulse.voltage, pulse.width, pulse.gate
+        else:
+            applied = 0, self._bench.file.read.voltage, 0.0, self._bench.file.read.gate
+        self._record_row(cell, *applied, conductance)
+
+    def _record_row(
+        self, cell: Cell, kind: int, voltage: float, width: float, gate: float, conductance: float
+    ) -> None:
         if not self._recorded:
             return
-        if pulse:
-            kind, voltage, width, gate = KINDS[pulse.kind], pulse.voltage, pulse.width, pulse.gate
-        else:
-            kind, voltage, width, gate = 0, self._bench.file.read.voltage, 0.0, self._bench.file.read.gate
         self._stream.record(
             "pulses", time=self._bench.now() + self.shift, array=self._codes[cell.array], row=cell.row,
             column=cell.column, kind=kind, voltage=voltage, width=width, gate=gate, conductance=conductance,

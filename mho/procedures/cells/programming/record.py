@@ -264,7 +264,9 @@ PULSES = Table(
         Column("array", dtype="u1", description="index into the chip map's arrays"),
         Column("row", dtype="u2"),
         Column("column", dtype="u2"),
-        Column("kind", dtype="u1", description="0 read only, 1 SET or forming, 2 RESET"),
+        Column(
+            "kind", dtype="u1", description="0 read only, 1 SET or forming, 2 RESET, 3 by the chip itself"
+        ),
         Column("voltage", "V", dtype="f4", description="amplitude at the driven line"),
         Column("width", "s", dtype="f4"),
         Column("gate", "V", dtype="f4", description="word-line voltage"),

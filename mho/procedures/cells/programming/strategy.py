@@ -16,11 +16,13 @@ import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import InputError
 from mho.instruments import Bench, Pulse
 
 Values = Any  # a number for one cell, an array for many
 
 SET, RESET = 1, 2  # kinds of pulses; 0 means none yet
+BY_CHIP = 3  # a cell that the chip has programmed by itself, with pulses of its own
 
 
 class Outcome(IntEnum):
@@ -163,7 +165,20 @@ class Strategy:
 
     @classmethod
     def check_pulses(cls, bench: Bench, settings: WriteVerifySettings) -> None:
-        """Raise `LimitError` unless a bench allows the largest pulses, and the forming ones to unformed cells."""
+        """Raise `LimitError` unless a bench allows the largest pulses, and the forming ones to unformed cells.
+
+        Where the chip programs cells by itself, its own pulses count. `InputError` for what that leaves no room for: a
+        descent, and lines that are verified at once.
+        """
+        if bench.programs:
+            if cls.descends or settings.verify != "cell":
+                raise InputError(
+                    f"strategy {settings.strategy} with verify = {settings.verify} pulses cells from the computer, and the "
+                    f"chip of bench {bench.file.name!r} programs them by itself: leave both out, or take `program` out of "
+                    "`serves` of an instrument that also serves `pulse` and `gate`"
+                )
+            bench.check_program()
+            return
         s = settings
         for pulse in cls.largest_pulses(s):
             bench.check_pulse(pulse)

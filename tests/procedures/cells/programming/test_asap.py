@@ -269,6 +269,8 @@ def test_the_largest_pulses_are_those_that_are_checked():
     sent = []
 
     class Bench:
+        programs = False
+
         def check_pulse(self, pulse, forming=False):
             sent.append((pulse, forming))
 

@@ -148,6 +148,8 @@ def test_pulses_beyond_the_bench_s_limits_are_refused_before_any_is_sent(tmp_pat
     checked: list[tuple[float, float, bool]] = []
 
     class Checks:
+        programs = False
+
         def check_pulse(self, pulse, count=1, *, forming=False):
             checked.append((pulse.voltage, pulse.gate, forming))
 
