@@ -164,11 +164,14 @@ def test_settings_are_restored_after_the_power_was_gone(bench, role):
             device.write(b"*RST\n")
             return True
 
-    wanted = device.limit, device.nplc, device.measure_auto
+    def state() -> tuple[float, float, bool]:
+        return device.limit, device.meter.nplcs["CURR"], device.meter.auto["CURR"]
+
+    wanted = state()
     bench.laboratory.faults.append(PowerCut(address(bench, role), "disconnect"))
     with pytest.raises(InstrumentError, match="is back"):
         getattr(bench.instruments, role).hold(0.3)
-    assert (device.limit, device.nplc, device.measure_auto) == wanted == (1e-4, 0.01, False)
+    assert state() == wanted == (1e-4, 0.01, False)
     assert not device.output_on
 
 
