@@ -144,7 +144,7 @@ def test_a_die_comes_under_the_probes_with_every_source_off(tmp_path):
         assert bench.now() - before > 1.9
         assert abs(bench.read(DEVICE)) < 1e-7  # which prepares the bench anew
         assert bench.laboratory.incidents == []
-        assert bench.identities()["prober"] == {"identity": "PROBER,SIM00010"}
+        assert bench.identities()["prober"]["identity"] == "PROBER,SIM00010"
         # A driver that does not wait for the bench is found out by its rehearsal.
         bench.instruments.smu.hold(0.5)
         bench.instruments.prober.separate()
