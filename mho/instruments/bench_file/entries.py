@@ -739,7 +739,7 @@ AT_THE_LINES = Model("mho.instruments.drivers.ni_lines:NILines", "")  # simulate
 Ohms = Annotated[float, BeforeValidator(in_unit("ohm")), Field(gt=0, le=1e12)]
 
 
-class LinesEntry(TesterEntry):
+class LinesEntry(Entry):
     """A DAQ without a board: outputs at the rows of a chip, inputs behind transimpedance amplifiers at its columns.
 
     `outputs` and `inputs` are NI channels of row, and column, 0, 1, …, in any order, of any devices; `gate` is the one at
@@ -747,8 +747,7 @@ class LinesEntry(TesterEntry):
     rate (1/s), `products` the simulated ones by device. It pulses only where `serves` says so.
     """
 
-    kind: Literal["daq at the lines"] = "daq at the lines"  # type: ignore[assignment]  # in place of the other's
-    models = None
+    kind: Literal["daq at the lines"] = "daq at the lines"
     in_place = ("pulse",)
     driver: Literal["ni_daq"]
     address: Literal[""] = ""
@@ -1017,7 +1016,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
                 self._seat("switch", name, entry, "is the switch matrix")
             if isinstance(entry, BoardEntry):
                 self._seat("board", name, entry, "is the array board")
-            if isinstance(entry, TesterEntry):
+            if isinstance(entry, TesterEntry | LinesEntry):
                 self._seat("tester", name, entry, "is a tester")
             served = entry.served()
             if isinstance(entry, DaqEntry):
@@ -1074,7 +1073,7 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
             raise ValueError(
                 f"`{other}` and `{name}` both serve `{operation}`: take it out of `serves` of one of them"
             )
-        if isinstance(entry, TesterEntry):
+        if isinstance(entry, TesterEntry | LinesEntry):
             return
         match operation:
             case "gate":
@@ -1289,9 +1288,9 @@ class Instruments(RootModel[dict[str, AnyEntry]]):
         return found
 
     @property
-    def tester(self) -> TesterEntry | None:
+    def tester(self) -> TesterEntry | LinesEntry | None:
         """What addresses cells by itself and serves several operations."""
-        found: TesterEntry | None = self._entry("tester")
+        found: TesterEntry | LinesEntry | None = self._entry("tester")
         return found
 
     @property
