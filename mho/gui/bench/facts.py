@@ -25,6 +25,7 @@ class DescribedInstrument:
     driver: str
     address: str
     terminals: str
+    title: str  # its name in the file, with the role where that is another
 
 
 def instruments_of(file: BenchFile) -> Iterator[DescribedInstrument]:
@@ -39,7 +40,11 @@ def instruments_of(file: BenchFile) -> Iterator[DescribedInstrument]:
             wired = f"{entry.lowest:g} to {entry.highest:g} K"
         driver = getattr(entry, "driver", "")
         yield DescribedInstrument(
-            role, driver, addresses.get(role, ""), wired or ("vector" if role == "daq" else "")
+            role,
+            driver,
+            addresses.get(role, ""),
+            wired or ("vector" if role == "daq" else ""),
+            tools.title(role),
         )
 
 
