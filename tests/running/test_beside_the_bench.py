@@ -81,7 +81,7 @@ def test_a_2450_that_somebody_has_set_logs_what_it_measures(tmp_path):
     ("section", "said"),
     [
         ('driver = "keithley2450"\nserves = []\nterminal = "bit line"', "both wired to the bit line"),
-        ('driver = "keithley2450"\nserves = []\ntwin = "own.py:Twin"', "own.py"),
+        ('driver = "keithley2450"\nserves = []\ntwin = "own.py:Twin"', "twin"),
         ('driver = "lakeshore335"\nserves = []\nhighest = 400', "serves nothing"),
     ],
 )

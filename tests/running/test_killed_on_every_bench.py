@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ NAMED = {
     if "instruments" in tomllib.loads(path.read_text("utf-8"))
 }  # fmt: skip
 BENCHES = {"simulated": "simulated"} | NAMED
+ALWAYS_LIVE = {"simulated", *(NAMED[one] for one in ("probe-station", "two-channels", "microcontroller"))}
+"""Benches of which it is known that something is live amid these operations."""
+QUIET = ("make_safe", "close", "identify", "settings")
 POINTS = 12  # at most so many messages at which each bench is broken off
 KILLED = """
 import os, signal, sys
@@ -69,28 +73,57 @@ def hold_something(bench: Bench) -> None:
         bench.instruments.smu.hold(0.3)
 
 
-def messages_of(bench_name: str, act: Callable[[Bench], object]) -> int:
-    """Return how many messages an operation takes."""
-    counter = Fault("", "timeout", after=10**9)
+class Acts:
+    """Counts what is sent to the instruments of a bench, and strikes once, at a chosen place.
+
+    These are messages on a bus; where an instrument is reached by calls of a library, the calls of its driver's methods.
+    """
+
+    def __init__(self, bench: Bench, at: int = -1, strike: Callable[[], object] = lambda: None) -> None:
+        self.seen, self._at, self._strike = 0, at, strike
+        lab = bench.laboratory
+        lab.faults.append(Fault("", "accident", times=10**9, accident=lambda rack: self._take()))
+        for instrument in bench.instruments.by_name().values():
+            if not lab.devices:
+                self._watch(instrument)
+
+    def _watch(self, driver: Any) -> None:
+        for name in dir(type(driver)):
+            if not name.startswith("_") and isfunction(getattr(type(driver), name)) and name not in QUIET:
+                setattr(driver, name, self._watched(getattr(driver, name)))
+
+    def _watched(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            answer = method(*given, **named)
+            self._take()
+            return answer
+
+        return call
+
+    def _take(self) -> None:
+        self.seen += 1
+        if self.seen == self._at + 1:
+            self._strike()
+
+
+def acts_of(bench_name: str, act: Callable[[Bench], object]) -> int:
+    """Return how often something is sent in an operation."""
     with open_rehearsal(load_bench_file(bench_name), seed=1) as bench:
-        bench.laboratory.faults.append(counter)
+        acts = Acts(bench)
         act(bench)
-        return counter.seen
+        return acts.seen
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("bench_name", daily(BENCHES.values(), 3))
 def test_a_signal_amid_a_read_or_a_pulse_leaves_nothing_live(bench_name, number):
-    count, seen = messages_of(bench_name, read_and_pulse), set()
+    count, seen = acts_of(bench_name, read_and_pulse), set()
 
     def broken_off(after: int) -> None:
-        def strike(rack: Laboratory) -> None:
-            seen.update(rack.live())
-            signal.raise_signal(number)
-
         with open_rehearsal(load_bench_file(bench_name), seed=1) as bench:
-            labs.append(bench.laboratory)
-            bench.laboratory.faults.append(Fault("", "accident", after=after, accident=strike))
+            lab = bench.laboratory
+            labs.append(lab)
+            Acts(bench, after, lambda: (seen.update(lab.live()), signal.raise_signal(number)))
             read_and_pulse(bench)
 
     for after in sorted({*np.linspace(0, count - 1, POINTS, dtype=int).tolist()}):
@@ -98,7 +131,8 @@ def test_a_signal_amid_a_read_or_a_pulse_leaves_nothing_live(bench_name, number)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             broken_off(after)
         assert labs[0].live() == (), after
-    assert seen, "nothing was live when it was broken off: the test shows nothing"
+    if bench_name in ALWAYS_LIVE:
+        assert seen, "nothing was live when it was broken off: the test shows nothing"
 
 
 @pytest.mark.parametrize("kind", [Read, Form])
@@ -109,16 +143,17 @@ def test_a_run_that_is_stopped_ends_with_nothing_live(bench_name, kind, tmp_path
     width = min(source.bench.terminal_limits().terminals["bit line"].pulse_width, 0.01)
     steps = {"start": 1.0, "stop": 3.0, "step": 0.1, "width": width}
     settings |= {"repeats": 20} if kind is Read else steps
+    if set(kind(**settings).needed()) - set(source.bench.operations()):
+        pytest.skip("the bench does not do that")
     with open_rehearsal(source, seed=1) as bench:
         lab = bench.laboratory
-        accident = Fault("", "accident", after=12, accident=lambda rack: signal.raise_signal(signal.SIGTERM))
-        lab.faults.append(accident)
+        acts = Acts(bench, 5, lambda: signal.raise_signal(signal.SIGTERM))
         with pytest.raises(Aborted):
             mho.run(
                 kind(array=first_cell(bench).array, **settings), bench, seed=1, output=tmp_path / "run.h5"
             )
         assert lab.live() == ()
-        assert accident.seen > 12
+        assert acts.seen > 5
     with mho.open_run(tmp_path / "run.h5") as run:
         assert run.status == "aborted"
 
@@ -132,6 +167,10 @@ def test_what_a_killed_process_leaves_live_goes_off_by_the_emergency_stop(bench_
         if path.suffix in (".py", ".toml"):
             (tmp_path / path.name).write_bytes(path.read_bytes())
     lab, text = Laboratory(stand_in(load_bench_file(bench_name)), seed=1), Path(bench_name).read_text("utf-8")
+    if lab.daq.products or getattr(lab, "libraries", {}):
+        pytest.skip(
+            "an instrument is reached by calls of a library, for which no twin stands in another process"
+        )
     with Server(lab, 0) as server:
         for endpoint in server.endpoints:
             text = text.replace(endpoint.resource, endpoint.address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def own(folder: Path, name: str, driver: str, kind: str) -> str:
             (folder / path.name).write_bytes(path.read_bytes())
     (folder / "own.py").write_text(OWN, "utf-8")
     text = (FOLDER / f"{name}.toml").read_text("utf-8")
-    if driver.endswith(".py:SimulatedMicrocontroller"):
+    if not kind:
         text = text.replace(f'twin = "{driver}"\n', "")
     else:
         assert f'driver = "{driver}"' in text
@@ -118,6 +119,13 @@ def test_a_bench_that_is_simulated_itself_needs_every_twin(tmp_path):
     path.write_text(path.read_text("utf-8") + "\n[simulation]\n", "utf-8")
     with pytest.raises(BenchError, match="has no simulated twin"):
         open_simulated(load_bench_file(str(path)), None, 1)
+
+
+def test_without_the_twin_of_what_carries_the_chip_nothing_is_rehearsed(tmp_path):
+    path = Path(own(tmp_path, "chip-carrier", "carrier", ""))
+    path.write_text(re.sub(r"^twin = .*\n", "", path.read_text("utf-8"), flags=re.M), "utf-8")
+    with pytest.raises(BenchError, match="has no simulated twin; name one beside it"):
+        rehearse(Read(), str(path), seed=1)
 
 
 @pytest.mark.parametrize("bench", ["probe-station", "two-channels", "parameter-analyser", "row-of-devices"])

@@ -85,7 +85,8 @@ TEMPERATURE_CONTROLLERS = {  # with the number of their inputs and outputs
     "lakeshore336": _packaged("lakeshore335:LakeShore336", 4),
 }
 BESIDE = {
-    **SOURCE_METERS, **VOLTAGE_SOURCES, **PULSE_GENERATORS, **SWITCH_MATRICES, **TEMPERATURE_CONTROLLERS,
+    **SOURCE_METERS, "yokogawags210": VOLTAGE_SOURCES["yokogawags210"], **PULSE_GENERATORS, **SWITCH_MATRICES,
+    **TEMPERATURE_CONTROLLERS,
     "keithleydaq6510": _packaged("keithleydaq6510:KeithleyDAQ6510"),
 }  # fmt: skip
 """Those that may stand beside the bench, wired to none of its lines."""

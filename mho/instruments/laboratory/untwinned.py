@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from mho.errors import BenchError
 from mho.instruments import roles
-from mho.instruments.bench_file.entries import BesideEntry, Instruments
+from mho.instruments.bench_file.entries import BesideEntry, BoardEntry, DaqEntry, Instruments
 
 _ACTS = frozenset(
     name
@@ -97,11 +97,16 @@ class NoDevice:
 
 
 def missing_twins(instruments: Instruments) -> dict[str, str]:
-    """Return, by name in the file, the sentence on each instrument of a class of one's own that names no twin."""
+    """Return, by name in the file, the sentence on each instrument of a class of one's own that names no twin.
+
+    Not of what carries the chip, or plays its vectors: without it nothing is left to rehearse, and its own error says so.
+    """
     missing = {}
     for name, entry in instruments.root.items():
         models, _ = entry._known(entry.kind)
-        if isinstance(entry, BesideEntry) or models is None or entry.driver in models or entry.twin:
+        if isinstance(entry, BesideEntry | BoardEntry | DaqEntry) or models is None:
+            continue
+        if entry.driver in models or entry.twin:
             continue
         served = " and ".join(f"`{one}`" for one in entry.served()) or "what it does"
         missing[name] = (
