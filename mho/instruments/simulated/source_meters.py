@@ -91,6 +91,7 @@ class SourcePart(ScpiPart):
         self.terminals = SourceTerminals(port)
         self.converters = SpecimenConverter.of_each(rng, self.RANGES, accuracy, overrange=self.OVERRANGE)
         self.level = self.actual = 0.0
+        self._free = self.ENVELOPE[0][0]  # V, up to which no limit is too much
 
     def reset(self) -> None:
         """0 V, output off, automatic ranges."""
@@ -130,7 +131,7 @@ class SourcePart(ScpiPart):
         if not self.auto[function] and not self.converters[function].holds(level, self.ranges[function]):
             raise ScpiError(-222)
         if function == "VOLT":
-            if abs(level) <= self.ENVELOPE[0][0]:  # no limit is too much for it
+            if abs(level) <= self._free:
                 return
             self.check_interlock(level)
         self.check_power(**{function: level})
@@ -176,9 +177,12 @@ class SourcePart(ScpiPart):
         self.apply()
 
     @levels.on_change
-    @auto.on_change
-    def level_changed(self, function: str, value: Any) -> None:
+    def level_changed(self, function: str, level: float) -> None:
         """The terminals follow."""
+        self.apply()
+
+    @auto.on_change
+    def _auto_changed(self, function: str, auto: bool) -> None:
         self.apply()
 
     @output_on.check

@@ -107,11 +107,10 @@ class Source(SourcePart):
         if self.meter.has_source and function != "CURR":
             raise ScpiError(-221, "the ohmmeter sources current")
 
-    def level_changed(self, function: str, value: Any) -> None:
+    def level_changed(self, function: str, level: float) -> None:
         """The terminals follow; levels come far more often than all other settings together."""
         if function == "VOLT" == self.function and self.output_on and self.auto["VOLT"]:
             # as `apply`, of what changes
-            level = self.levels["VOLT"]
             span, actual = self._volts_of(level)
             highest = PROTECTIONS[self.protections["VOLT"]]
             if abs(actual) > highest:
