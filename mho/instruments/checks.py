@@ -93,10 +93,10 @@ def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
 
 
 def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
-    """Compare the bench file with the abilities of the instrument as its driver's module states them."""
+    """Compare the bench file with the abilities of the instrument as its driver, or the driver's module, states them."""
     if role in bench.instruments.beside:  # it is wired to none of the bench's lines
         return None
-    spans = vars(sys.modules[type(instrument).__module__])
+    spans = {**vars(sys.modules[type(instrument).__module__]), **_stated_by(type(instrument))}
     able = {
         name: spans[name]
         for name in ("VOLTAGE", "LEVEL", "WIDTH", "CURRENT_LIMIT")
@@ -127,6 +127,16 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
     if beyond:
         return _note("; ".join(beyond), "values in between will be refused before they are sent")
     return None if most is None else _ok(f"up to {most:g} V; the bench's limits are within")
+
+
+def _stated_by(driver: type) -> dict[str, Any]:
+    """Return the spans that a driver's class, or what it is made of, states."""
+    return {
+        name: one
+        for base in reversed(driver.__mro__)
+        for name, one in vars(base).items()
+        if hasattr(one, "unit")
+    }
 
 
 def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
