@@ -25,6 +25,8 @@ def print_abilities(
     table = plain_table("operation", "served by", "")
     for operation, does in bench_file.OPERATIONS.items():
         served = Text(offered[operation]) if operation in offered else Text("nothing", STYLES["note"])
+        if operation not in offered and not bench_file.missing_operations(bench, (operation,)):
+            served = Text("nobody: write-verify does it")  # from what the bench offers
         table.add_row(operation, served, does)
     console.print(table)
     table = plain_table("procedure", f"on bench {bench.name}", fold=(f"on bench {bench.name}",))

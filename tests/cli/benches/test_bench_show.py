@@ -25,11 +25,14 @@ def test_the_file_alone_goes_to_standard_output_and_what_the_bench_can_do_beside
     assert shown["multiply"] == "can run"  # the procedure, whose table is the later one
     assert shown["gate"] == "gate hold the word line at a voltage"
     assert shown["temperature"].startswith("the simulated chip")
+    assert "program         nobody: write-verify does it" in " ".join(err.splitlines())
 
 
 def test_what_is_missing_is_named(shell, monkeypatch):
     take_away(monkeypatch, "gate", "multiply")
-    shown = rows(shell("bench", "show", "heated")[2])
+    err = shell("bench", "show", "heated")[2]
+    shown = rows(err)
+    assert "nobody: write-verify" not in err
     assert shown["gate"] == "nothing hold the word line at a voltage"
     assert shown["read"] == "can run"
     assert shown["contact"] == "cannot run: nothing serves `gate`"
