@@ -475,3 +475,17 @@ def test_a_2614b_has_no_digital_lines_and_a_2602b_pulses_of_its_own(clock, ports
     answer = "print(ConfigPulseVMeasureI(smua, 0, 38, 1.5, 0.05, {}, 1, nil, 1))"
     assert ask(other, answer.format(0.15))[0].startswith("true")
     assert "duty cycle" in ask(other, answer.format(0.14))[0]
+
+
+@pytest.mark.parametrize(("first", "then"), [("VOLTS", "AMPS"), ("AMPS", "VOLTS")])
+def test_a_sweep_whose_source_changes_its_function_goes_on_at_the_source_s_own_level(twin, first, then):
+    kind = {"VOLTS": "v", "AMPS": "i"}[first]
+    script = (
+        f"smua.source.func = smua.OUTPUT_DC{first} smua.source.output = 1 "
+        f"smua.trigger.source.list{kind}({{1e-4, 2e-4, 3e-4}}) smua.trigger.source.action = smua.ENABLE "
+        "smua.trigger.count = 3 smua.source.delay = 1 smua.trigger.initiate() delay(1.5) "
+        f"smua.source.func = smua.OUTPUT_DC{then} waitcomplete() print(smua.source.levelv, smua.source.leveli)"
+    )
+    assert numbers(twin, script) == [0.0, 0.0]
+    assert errors(twin) == []
+    assert numbers(twin, f"smua.source.func = smua.OUTPUT_DC{first} print(smua.source.level{kind})") == [0.0]

@@ -18,7 +18,14 @@ import numpy as np
 from mho.instruments.simulated.analogue import OVERFLOW
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2636b.meter import CAPACITY, FUNCTIONS, Meter, ReadingBuffer, as_buffer
-from mho.instruments.simulated.keithley2636b.source import HIGH_Z, VOLTS, Specimen, UnitSource, logarithmic
+from mho.instruments.simulated.keithley2636b.source import (
+    HIGH_Z,
+    VOLTS,
+    Specimen,
+    SweepStep,
+    UnitSource,
+    logarithmic,
+)
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.tsp.events import Detector, Work, numbers, stimulus
 from mho.instruments.simulated.tsp.instrument import EPOCH, TspDevice
@@ -236,7 +243,7 @@ class TriggerModel:
         start, level = clock.now, 0.0
         if plan.levels:
             limit = self._source["limiti" if plan.volts else "limitv"]
-            unit.step(plan.levels[point % len(plan.levels)], plan.span, limit)
+            unit.step(SweepStep(plan.volts, plan.levels[point % len(plan.levels)], plan.span, limit))
             level = unit.actual
             yield max(0.0, unit.table["delay"])
         self._emit("SOURCE_COMPLETE")

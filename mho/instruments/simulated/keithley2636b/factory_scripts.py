@@ -17,7 +17,13 @@ import numpy as np
 
 from mho.instruments.simulated.keithley2636b.channel import MOST_POINTS, SourceMeasureUnit
 from mho.instruments.simulated.keithley2636b.meter import ReadingBuffer, as_buffer
-from mho.instruments.simulated.keithley2636b.source import OUTPUT_ON, OVERRANGE, SHORTEST_PULSE, logarithmic
+from mho.instruments.simulated.keithley2636b.source import (
+    OUTPUT_ON,
+    OVERRANGE,
+    SHORTEST_PULSE,
+    SweepStep,
+    logarithmic,
+)
 from mho.instruments.simulated.tsp.digital_lines import DigitalPort, TriggerLine
 from mho.instruments.simulated.tsp.events import numbers
 from mho.instruments.simulated.tsp.instrument import TspDevice
@@ -341,7 +347,7 @@ class FactoryScripts:
             device.events.pass_time(
                 max(0.0, end - train.ton - device.clock.now) if train is not trains[0] else 0.0
             )
-            train.unit.source.step(train.levels[point], limit=train.limit)
+            train.unit.source.step(SweepStep(train.kind == "v", train.levels[point], None, train.limit))
         measurements = [self._measurement(train, end) for train in trains]
         try:
             for work in measurements:

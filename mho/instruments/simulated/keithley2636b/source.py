@@ -346,9 +346,9 @@ class UnitSource:
         self.table.store("levelv", volts)
         self.apply()
 
-    def step(self, level: float, span: float | None = None, limit: float = 0.0) -> None:
-        """Source a `level` of a sweep (V or A), on the range `span` if given, within a `limit` (A or V; 0: usual)."""
-        self._step = SweepStep(self.sources_volts, level, span, limit)
+    def step(self, step: SweepStep) -> None:
+        """Source a step of a sweep, as long as the source's function is the one of the step."""
+        self._step = step
         self.apply()
 
     def rest(self) -> None:
