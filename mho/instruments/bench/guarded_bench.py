@@ -180,13 +180,21 @@ class GuardedBench:
     def identities(self) -> dict[str, dict[str, str]]:
         """Return identification and settings of every instrument, for the run file.
 
-        An instrument beside the bench that does not answer ends nothing: that stands in its place.
+        An instrument beside the bench that does not answer ends nothing: that stands in its place. `InstrumentError` for what
+        any other one raises of its own, or answers that is no text and no mapping.
         """
+        from mho.instruments.bench.testers import ask, nonsense
+
         found = {}
         for name, instrument in self.instruments.by_name().items():
             try:
                 called = {} if (title := self._title(name)) == name else {"name": title}
-                found[name] = {"identity": instrument.identify(), **called, **instrument.settings()}
+                identity, settings = ask(instrument, "identify"), ask(instrument, "settings")
+                if not isinstance(identity, str):
+                    raise nonsense(instrument, "identify", identity, "a text")
+                if not isinstance(settings, Mapping):
+                    raise nonsense(instrument, "settings", settings, "a mapping of names to texts")
+                found[name] = {"identity": identity, **called, **settings}
             except Exception as error:  # a driver of the user's own may raise anything
                 if name not in self.instruments.beside:
                     raise

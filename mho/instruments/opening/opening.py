@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mho.errors import BenchError, InputError
+from mho.errors import BenchError, InputError, MhoError
 from mho.instruments.arrays.bench import ArrayBench
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.instruments import BenchInstruments
@@ -131,6 +131,14 @@ def _made(entry: Any, visa: str, libraries: Mapping[str, Any], **options: Any) -
             raise
         raise BenchError(
             f"driver {entry.driver} does not take `options` {entry.options}: {error}; correct them in the bench file"
+        ) from error
+    except (ValueError, LookupError, AttributeError) as error:  # of a class of one's own
+        if isinstance(error, MhoError):
+            raise
+        given = f" with `options` {entry.options}" if entry.options else ""
+        raise BenchError(
+            f"driver {entry.driver} cannot be made{given}: {type(error).__name__}: {error}; correct the driver or the "
+            "bench file"
         ) from error
 
 

@@ -274,3 +274,38 @@ def test_a_meter_that_only_reads_sweeps_by_reads_where_the_file_says_so(tmp_path
     assert refusal(described(tmp_path, own, serves, pulses)).endswith(
         "cannot: give it sweep(voltages, delay)"
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (
+            "raise RuntimeError('boom')",
+            r"ChipCarrier\.{} failed: RuntimeError: boom \(chip_carrier\.py, line \d+\)",
+        ),
+        ("return None", r"ChipCarrier\.{} answered None, not a "),
+    ],
+)
+@pytest.mark.parametrize("method", ["identify", "settings"])
+def test_a_class_that_cannot_say_what_it_is_is_told_of(tmp_path, method, body, says):
+    source = (BENCHES / FILES[0]).read_text("utf-8")
+    head = re.search(rf"    def {method}\(self\).*:\n", source).group()
+    path = described(tmp_path, driver=((head, f"{head}        {body}\n"),))
+    with rehearsed(path) as bench, pytest.raises(InstrumentError, match=says.format(method)):
+        bench.identities()
+
+
+def test_a_class_that_cannot_be_constructed_is_told_of(tmp_path):
+    source = (BENCHES / FILES[0]).read_text("utf-8")
+    head = re.search(r"    def settings\(self\)", source).group()
+    path = described(
+        tmp_path,
+        driver=((head, f"    def __new__(cls, *_, **options):\n        raise KeyError('scale')\n\n{head}"),),
+    )
+    with (
+        pytest.raises(
+            BenchError, match=r"chip_carrier\.py:ChipCarrier cannot be made with `options` .*'scale'"
+        ),
+        rehearsed(path),
+    ):
+        pass
