@@ -180,20 +180,14 @@ class GuardedBench:
     def identities(self) -> dict[str, dict[str, str]]:
         """Return identification and settings of every instrument, for the run file.
 
-        An instrument beside the bench that does not answer ends nothing: that stands in its place. `InstrumentError` for what
-        any other one raises of its own, or answers that is no text and no mapping.
+        An instrument beside the bench that does not answer ends nothing: that stands in its place. `InstrumentError` for
+        what any other one raises of its own, or answers that is no text and no mapping.
         """
-        from mho.instruments.bench.testers import ask, nonsense
-
         found = {}
         for name, instrument in self.instruments.by_name().items():
             try:
                 called = {} if (title := self._title(name)) == name else {"name": title}
-                identity, settings = ask(instrument, "identify"), ask(instrument, "settings")
-                if not isinstance(identity, str):
-                    raise nonsense(instrument, "identify", identity, "a text")
-                if not isinstance(settings, Mapping):
-                    raise nonsense(instrument, "settings", settings, "a mapping of names to texts")
+                identity, settings = _said_of_itself(instrument)
                 found[name] = {"identity": identity, **called, **settings}
             except Exception as error:  # a driver of the user's own may raise anything
                 if name not in self.instruments.beside:
@@ -201,3 +195,15 @@ class GuardedBench:
                 log.warning("%s does not say who it is: %s", name, error)
                 found[name] = {"identity": f"no answer: {error}"}
         return found
+
+
+def _said_of_itself(instrument: Instrument) -> tuple[str, Mapping[str, str]]:
+    """Return identification and settings of an instrument; `InstrumentError` for those that cannot be."""
+    from mho.instruments.bench.testers import ask, nonsense
+
+    identity, settings = ask(instrument, "identify"), ask(instrument, "settings")
+    if not isinstance(identity, str):
+        raise nonsense(instrument, "identify", identity, "a text")
+    if not isinstance(settings, Mapping):
+        raise nonsense(instrument, "settings", settings, "a mapping of names to texts")
+    return identity, settings
