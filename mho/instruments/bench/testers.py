@@ -73,6 +73,8 @@ class TesterMeter:
             reading = Reading(float(voltage), float(current), bool(tripped))
         except (TypeError, ValueError):
             raise nonsense(self._tester, method, answer, "a Reading, or a current in A") from None
+        if isinstance(voltage, str) or isinstance(current, str):
+            raise nonsense(self._tester, method, answer, "a Reading, or a current in A, for it is text")
         if not math.isfinite(reading.voltage) or self.refused(reading.current):
             raise nonsense(self._tester, method, answer, "a reading in V and A")
         if BEYOND * self._limit < abs(reading.current) < math.inf:

@@ -173,6 +173,8 @@ def test_products_from_reads_are_the_conductances_that_were_read(tmp_path):
         ("read", np.nan, "answered nan, not a reading in V and A"),
         ("read", 5.0, "answered 5.0, not a current within its limit of 0.0001 A: does it answer in A?"),
         ("read", (1.0,), "not a Reading"),
+        ("read", (0.2, "1e-6", False), "not a Reading"),
+        ("read", "1e-6", "not a Reading"),
         ("multiply", [[1.0]], r"not finite currents of the shape \(2, 1\), in A"),
         ("multiply", "high", r"answered 'high', not currents"),
         ("multiply", [[np.nan], [0.0]], "not finite currents"),
