@@ -64,9 +64,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = folder / block["name"]
             path.parent.mkdir(exist_ok=True)
             path.write_text(block["text"], "utf-8")
-        else:
-            assert block["language"] == "sh"
+        elif block["language"] == "sh":
             commands += block["text"].splitlines()
+        else:  # of another package
+            assert block["language"] == "toml"
     project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
     info = folder / "lab_spread-1.0.dist-info"
     info.mkdir()

@@ -25,6 +25,7 @@ BENCHES = {
 # That must be among what runs, lest all be refused
 RUNS = {
     "arc-two": {"disturb", "endurance", "form", "iv", "map", "noise", "read", "switching"},
+    "chip-carrier": {"contact", "endurance", "form", "invert", "iv", "multiply", "program", "read", "solve", "switching"},
     "microcontroller": {"contact", "disturb", "endurance", "form", "map", "multiply", "program", "read", "response"},
     "meter-source-generator": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},
     "parameter-analyser": {"contact", "endurance", "form", "iv", "noise", "program", "read", "switching"},

@@ -589,7 +589,7 @@ def test_what_the_output_is_when_off(twin, port, settings, volts):
      ("smua.makebuffer(1e9)", 1101),
      ("smua.trigger.source.listv({})", -224), ("smua.trigger.source.listv({300})", 1101),
      ("smua.trigger.source.listv(3)", -224),
-     ("smua.trigger.source.listi({1})", -221), ("smua.trigger.source.logv(0, 1, 5)", -224),
+     ("smua.trigger.source.listi({100})", 1101), ("smua.trigger.source.logv(0, 1, 5)", -224),
      ("smua.trigger.source.action = 1 smua.trigger.initiate()", -221),
      ("smua.trigger.measure.action = 1 smua.trigger.initiate()", -221),
      ("smua.measure.i(smua.nvbuffer1) smua.nvbuffer1.collecttimestamps = 1", -221),
