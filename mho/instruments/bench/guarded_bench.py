@@ -187,7 +187,11 @@ class GuardedBench:
         for name, instrument in self.instruments.by_name().items():
             try:
                 called = {} if (title := self._title(name)) == name else {"name": title}
-                identity, settings = _said_of_itself(instrument)
+                beside = name in self.instruments.beside
+                asked = (
+                    (instrument.identify(), instrument.settings()) if beside else _said_of_itself(instrument)
+                )
+                identity, settings = asked
                 found[name] = {"identity": identity, **called, **settings}
             except Exception as error:  # a driver of the user's own may raise anything
                 if name not in self.instruments.beside:
