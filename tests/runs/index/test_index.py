@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -661,6 +660,8 @@ def test_the_folder_is_the_one_that_runs_land_in(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_file_that_another_program_holds_is_looked_at_again(index: RunIndex, folder: Path):
+    import fcntl
+
     write(folder / "held.h5")
     with (folder / "held.h5").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)  # as HDF5 does for a program that writes

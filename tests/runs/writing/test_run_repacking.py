@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -272,7 +271,6 @@ test_run_repacking.write_run(Path({path!r}))
 
 
 @pytest.mark.thorough
-@pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_writer_killed_while_it_repacks_leaves_a_whole_file(tmp_path: Path, when: str) -> None:
     script = KILLED.format(
