@@ -29,6 +29,7 @@ from functools import cache
 from pathlib import Path
 
 import device_draws
+import elsewhere
 import hdf5_lock
 import psutil
 import pytest
@@ -166,6 +167,7 @@ def _cores() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(elsewhere)
     if config.option.markexpr == EVERY_DAY:
         settings.load_profile("every day")  # before the modules of the tests, whose own numbers stay
     if config.getoption("bench"):

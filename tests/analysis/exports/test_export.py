@@ -196,7 +196,7 @@ def test_nothing_is_left_when_an_export_breaks_off(
 def test_a_place_where_nothing_can_be_written_is_said(path: Path, tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(
-        InputError, match=r"below/out cannot be written: Not a directory; choose another output"
+        InputError, match=r"below.out cannot be written: Not a directory; choose another output"
     ):
         export(path, "csv", tmp_path / "file" / "below" / "out")
 
