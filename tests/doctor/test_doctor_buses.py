@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fake_machine import machine, only, verdicts
+from windows_libraries import install
 
 from mho.doctor import buses
 
@@ -157,10 +158,60 @@ def test_a_serial_port_that_may_not_be_opened_names_its_group(
     assert "ModemManager" in second.found
 
 
-def test_serial_ports_of_windows(tmp_path: Path) -> None:
-    listing = "    \\Device\\VCP0    REG_SZ    COM3\n    \\Device\\Serial0    REG_SZ    COM11\n"
-    (found,) = buses.check_serial(machine(tmp_path, system="win32", programs={"reg query": listing}))
-    assert found.found == "COM3, COM11"
+SERIALCOMM = (
+    "\r\nHKEY_LOCAL_MACHINE\\HARDWARE\\DEVICEMAP\\SERIALCOMM\r\n"
+    "    \\Device\\VCP0    REG_SZ    COM3\r\n    \\Device\\Serial 0    REG_SZ    COM11\r\n\r\n"
+)
+
+
+def test_serial_ports_of_windows_and_what_is_at_each(tmp_path: Path) -> None:
+    port = {
+        "port": "COM3",
+        "description": "USB Serial Port",
+        "vendor": "0403",
+        "product": "6001",
+        "serial": "A1B2",
+    }
+    there = machine(
+        tmp_path,
+        system="win32",
+        programs={r"reg query HKLM\HARDWARE\DEVICEMAP\SERIALCOMM /reg:64": SERIALCOMM},
+        probes={"serial_ports": [port]},
+    )
+    (found,) = buses.check_serial(there)
+    assert (found.verdict, found.found) == ("ok", "COM3 (USB Serial Port, 0403:6001, serial A1B2); COM11")
+    assert found.private == ("A1B2",)
+
+
+@pytest.mark.parametrize(("listing", "words"), [(SERIALCOMM, "COM3; COM11"), ("", "none")])
+def test_without_pyserial_the_ports_of_windows_have_no_description(
+    listing: str, words: str, tmp_path: Path
+) -> None:
+    there = machine(tmp_path, system="win32", programs={"reg query": listing}, probes={"serial_ports": None})
+    (found,) = buses.check_serial(there)
+    assert (found.verdict, found.found) == ("note", words)
+    assert "pyserial" in found.advice
+
+
+def test_drivers_of_windows_are_named_with_their_version(tmp_path: Path) -> None:
+    ni = "National Instruments"
+    there = install(
+        tmp_path,
+        ("System32/ni4882.dll", "64 bits", "23.5.0.1", ni),
+        ("SysWOW64/nicaiu.dll", "32 bits", "9.3.0.0", ni),
+    )
+    facts = {"system": "win32", "environ": there, "probes": {"daqmx": {"version": "9.3", "devices": []}}}
+    assert [one.found for one in buses.check_gpib(machine(tmp_path, **facts))] == [
+        f"ni4882.dll 23.5.0.1 of {ni}, 64 bits"
+    ]
+    found = list(buses.check_daqmx(machine(tmp_path, **facts)))
+    assert [one.verdict for one in found] == ["wrong", "note"]
+    assert "of 64 bits" in found[0].advice
+    there = install(tmp_path / "bare")
+    (found,) = buses.check_daqmx(
+        machine(tmp_path, system="win32", environ=there, probes={})
+    )  # nothing is asked
+    assert found.found.startswith("no nicaiu.dll")
 
 
 def test_gpib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,3 +253,9 @@ def test_this_machine_s_own_libraries_answer(probe: str) -> None:
     from mho.doctor.machine import run_probe
 
     assert {"resources", "devices"} & set(run_probe(probe))
+
+
+def test_this_machine_s_own_serial_ports_are_listed() -> None:
+    from mho.doctor.machine import run_probe
+
+    assert all(one["port"] for one in run_probe("serial_ports") or ())
