@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ KEITHLEY = {
     "busnum": "1",
     "devnum": "7",
 }
+
+
+colons = pytest.mark.skipif(sys.platform == "win32", reason="Linux names interfaces of USB with a colon")
 
 
 def usb(numbers: dict[str, str], kind: tuple[str, str] = ("fe", "03")) -> dict[str, str]:
@@ -101,6 +105,7 @@ def test_a_missing_libusb_is_said(tmp_path: Path) -> None:
     assert "libusb" in next(one for one in buses.check_visa_py(there) if one.verdict == "note").advice
 
 
+@colons
 def test_an_instrument_on_usb_is_found(tmp_path: Path) -> None:
     (found,) = buses.check_usb(machine(tmp_path, files=usb(KEITHLEY)))
     assert found.verdict == "ok"
@@ -108,6 +113,7 @@ def test_an_instrument_on_usb_is_found(tmp_path: Path) -> None:
     assert found.private == ("04412345",)
 
 
+@colons
 @pytest.mark.parametrize(
     ("vendor", "kind", "there"),
     [("05e6", ("ff", "00"), True), ("1234", ("fe", "03"), True), ("1234", ("03", "01"), False)],
@@ -117,6 +123,7 @@ def test_what_is_an_instrument(vendor: str, kind: tuple[str, str], there: bool, 
     assert bool(found) is there
 
 
+@colons
 @pytest.mark.parametrize(("groups", "group"), [("plugdev:x:46:\n", "plugdev"), ("wheel:x:10:\n", "users")])
 @pytest.mark.usefixtures("closed")
 def test_a_node_that_may_not_be_opened_gets_its_udev_rule(groups: str, group: str, tmp_path: Path) -> None:
