@@ -39,11 +39,12 @@ from repository import ROOT
 from run_writers import WriterProcess
 from system_packages import skipped, why_no_qt
 
+from mho import platforms
 from mho.errors import BenchError, MhoError
 from mho.instruments import Bench, open_bench
-from mho.instruments.bench import locking
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells import cells
+from mho.platforms import system
 from mho.runs import provenance
 from mho.runs.writing import live_file
 from mho.runs.writing.repacking import repack
@@ -264,9 +265,9 @@ def solved(tmp_path: Path) -> Path:
 @pytest.fixture
 def own_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep locks of benches apart from all other tests': these use benches of the same addresses."""
-    monkeypatch.setattr(locking, "PREFIX", f"{locking.PREFIX}-{secrets.token_hex(4)}")
+    monkeypatch.setattr(system, "PREFIX", f"{system.PREFIX}-{secrets.token_hex(4)}")
     yield
-    shutil.rmtree(locking.shared_folder(), ignore_errors=True)
+    shutil.rmtree(platforms.here.shared_folder(), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
