@@ -28,8 +28,8 @@ def check_python(machine: Machine) -> Iterator[Finding]:
         f"{platform.python_implementation()} {platform.python_version()}, {bits} bits, {apart}, {sys.executable}; "
         f"{platform.platform()}"
     )
-    asked = metadata.metadata("mho")["Requires-Python"]
-    if not _within(platform.python_version(), asked):
+    asked = metadata.metadata("mho")["Requires-Python"] if mho_version() else ""
+    if asked and not _within(platform.python_version(), asked):
         yield say.wrong(
             what, f"mho asks for Python {asked}: make an environment with it, and install mho there"
         )
@@ -75,6 +75,11 @@ def check_packages(machine: Machine) -> Iterator[Finding]:
     from packaging.requirements import Requirement
 
     say = Ending("packages")
+    if not mho_version():
+        yield say.note(
+            "not compared: mho is not installed, and nothing says what it asks for", "install it, see above"
+        )
+        return
     needed: list[Requirement] = []
     extras: dict[str, list[Requirement]] = {}
     for one in map(Requirement, metadata.requires("mho") or []):
