@@ -11,6 +11,7 @@ from pathlib import Path
 from mho.doctor.findings import Ending, Finding
 from mho.doctor.libraries import DAQMX, GPIB, check_product, libraries
 from mho.doctor.machine import Machine
+from mho.errors import install_command
 
 MAKERS = {
     "05e6": "Keithley", "0957": "Agilent", "2a8d": "Keysight", "0699": "Tektronix", "0b21": "Yokogawa",
@@ -61,7 +62,7 @@ def check_visa_py(machine: Machine) -> Iterator[Finding]:
     what = f"{there['version']}; usable: {', '.join(there['usable'])}"
     if {"USB", "ASRL"} & set(lacking):
         what += f"; not: {', '.join(lacking)}"
-        yield say.note(what, "for USB and serial ports: pip install 'mho[hardware]'")
+        yield say.note(what, f"for USB and serial ports: {install_command('pyvisa-py[serial,usb]')}")
     else:
         yield say.ok(what)
     yield from _resources("PyVISA-py finds", there)

@@ -97,7 +97,7 @@ def test_what_pyvisa_py_lacks_is_said(unusable: dict[str, str], verdict: str, tm
     there = machine(tmp_path, probes={"visa_py": PY | {"unusable": unusable}})
     found = only(buses.check_visa_py(there), "PyVISA-py")
     assert found.verdict == verdict
-    assert ("mho[hardware]" in found.advice) is (verdict == "note")
+    assert ('-m pip install "pyvisa-py[serial,usb]"' in found.advice) is (verdict == "note")
 
 
 def test_a_missing_libusb_is_said(tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ def test_a_package_that_is_missing_or_too_old_is_wrong(
         "numpy 1.26.4, mho asks for >=2.0",
         "pint is missing, mho asks for >=0.24",
     ]
-    assert "pip install 'numpy>=2.0'" in wrong[0].advice
+    assert '-m pip install "numpy>=2.0"' in wrong[0].advice
 
 
 @installed
