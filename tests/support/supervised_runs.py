@@ -63,5 +63,6 @@ class Runs:
         return process.returncode, said
 
     def worker_of(self, process: subprocess.Popen[str]) -> psutil.Process:
-        (worker,) = psutil.Process(process.pid).children()
+        children = psutil.Process(process.pid).children()
+        (worker,) = (child for child in children if child.name() != "conhost.exe")  # which has a console's text
         return worker
