@@ -6,13 +6,12 @@ import os
 import threading
 
 import pytest
-from run_samples import whole_run
 
 from mho import platforms
 from mho.errors import InputError, RunFileError
 from mho.platforms import windows_files
 from mho.platforms.windows_files import path_trouble, replace
-from mho.runs import new_run_path
+from mho.runs import Layout, RunHeader, RunWriter, new_run_path
 from mho.whole_files import whole_file
 
 
@@ -67,7 +66,7 @@ def test_a_name_that_the_system_cannot_have_is_refused_before_anything_is_writte
     ):
         new_run_path("read", tmp_path / "nul.h5")
     with pytest.raises(RunFileError, match=r"12:30\.h5 cannot be created: no name on Windows has a ':'"):
-        whole_run(tmp_path / "12:30.h5")
+        RunWriter.create(tmp_path / "12:30.h5", RunHeader("t", "P", "1", {}), Layout())
     with (
         pytest.raises(
             InputError, match=r"picture .*a\?\.png cannot be written: no name on Windows has a '\?'"
