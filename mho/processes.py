@@ -134,7 +134,8 @@ def _family(leader: int | None, mark: str, children: bool) -> set[psutil.Process
         with suppress(psutil.Error, OSError):
             if process.pid == leader or _has_mark(process, mark):
                 result.add(process)
-    return {process for process in result if process.pid != os.getpid() and _lives(process)}
+    systems = platforms.here.is_the_systems
+    return {one for one in result if one.pid != os.getpid() and _lives(one) and not systems(one)}
 
 
 def _has_mark(process: psutil.Process, mark: str) -> bool:

@@ -15,6 +15,7 @@ FOLDERS = (*PACKAGES, "docs", "tests", ".ci")
 TEXTS = {"", ".py", ".md", ".toml", ".mtx", ".csv", ".txt", ".cfg", ".ini", ".json", ".yml", ".yaml", ".svg"}
 
 SOLVE = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/mho solve mimo-16x16"
+WINDOWS = r"py -m venv .venv; .venv\Scripts\pip install .; .venv\Scripts\mho solve mimo-16x16"
 TEST = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest"
 
 MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:work|root|home|Users)/\w|\b[A-Z]:\\Users\\")
@@ -81,9 +82,9 @@ def test_what_counts_as_telling(pattern: re.Pattern[str], line: str, found: bool
     assert bool(pattern.search(line)) is found
 
 
-def test_the_readme_begins_with_exactly_two_commands():
+def test_the_readme_begins_with_exactly_two_commands_and_the_first_for_windows():
     screen, _, _ = (ROOT / "README.md").read_text(encoding="utf-8").partition("![")  # the first picture
-    assert commands(screen.splitlines()) == [SOLVE, TEST]
+    assert commands(screen.splitlines()) == [SOLVE, TEST, WINDOWS]
 
 
 def commands(lines: list[str]) -> list[str]:

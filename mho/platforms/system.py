@@ -156,6 +156,10 @@ class System(ABC):
         `mark`: as for `adopt_orphans`.
         """
 
+    def is_the_systems(self, process: psutil.Process) -> bool:
+        """Return whether a process is one that the system has given another, as a console."""
+        return False
+
     @abstractmethod
     def still_runs(self, process: psutil.Process) -> bool:
         """Return whether any thread of a process runs; its files stay open as long.

@@ -132,11 +132,11 @@ class Windows(System):
         import psutil
 
         if self._job is not None:
-            return any(pid != os.getpid() for pid in _members(self._job))
-        return bool(_no_consoles(psutil.Process().children(recursive=True)))
+            members = _members(self._job)
+            return any(process.pid != os.getpid() and not self.is_the_systems(process) for process in members)
+        return not all(map(self.is_the_systems, psutil.Process().children(recursive=True)))
 
     def relatives(self, leader: int | None, mark: str) -> set[psutil.Process]:
-        import psutil
         import win32api
 
         if not mark:
@@ -145,11 +145,14 @@ class Windows(System):
             job = _jobs().OpenJobObject(_jobs().JOB_OBJECT_QUERY, False, _name_of_job(mark))
         except win32api.error:  # nobody has kept it
             return set()
-        result = set()
-        for pid in _members(job):
-            with suppress(psutil.Error):
-                result.add(psutil.Process(pid))
-        return result
+        return _members(job)
+
+    def is_the_systems(self, process: psutil.Process) -> bool:
+        import psutil
+
+        with suppress(psutil.Error):
+            return process.name().lower() in ("conhost.exe", "openconsole.exe")
+        return False
 
     def still_runs(self, process: psutil.Process) -> bool:
         import psutil
@@ -439,21 +442,15 @@ def _name_of_emergency(pid: int) -> str:
     return f"Local\\mho-emergency-{pid}"
 
 
-def _members(job: Any) -> list[int]:
-    """Return the processes of a job, without the consoles that Windows gives them."""
+def _members(job: Any) -> set[psutil.Process]:
+    """Return the processes of a job."""
     import psutil
 
-    result = []
+    result = set()
     for pid in _jobs().QueryInformationJobObject(job, _jobs().JobObjectBasicProcessIdList):
         with suppress(psutil.Error):
-            result += [process.pid for process in _no_consoles([psutil.Process(pid)])]
+            result.add(psutil.Process(pid))
     return result
-
-
-def _no_consoles(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [
-        process for process in processes if process.name().lower() not in ("conhost.exe", "openconsole.exe")
-    ]
 
 
 def _watch_session(end: Callable[[str], None]) -> None:
