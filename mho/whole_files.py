@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mho import platforms
 from mho.errors import InputError
 
 
@@ -18,13 +19,15 @@ def whole_file(target: Path, what: str = "", advice: str = "; choose another out
     Nothing is left of it after an error; an `OSError` is an `InputError` that says that `target` cannot be written.
     """
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    name = f"{what} {target}".strip()
+    if trouble := platforms.here.path_trouble(target):
+        raise InputError(f"{name} cannot be written: {trouble}{advice}")
     try:
         yield draft
-        draft.replace(target)
+        platforms.here.replace(draft, target)
     except OSError as error:
         # Windows' word for a folder to be made below a file
         reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or error
-        name = f"{what} {target}".strip()
         raise InputError(f"{name} cannot be written: {reason}{advice}") from error
     finally:
         if draft.is_dir():

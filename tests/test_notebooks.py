@@ -8,12 +8,14 @@ import subprocess
 import sys
 from typing import Any
 
-import notebooks
 import pytest
 from repository import ROOT
 
 pytest.importorskip("xarray")
 pytest.importorskip("pandas")
+pytest.importorskip("nbclient")
+
+import notebooks
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]  # on a machine that does much else

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import subprocess
@@ -32,6 +31,8 @@ ctypes.CDLL(None).syscall(int(sys.argv[2]), 0)
 )
 def test_a_process_whose_first_thread_is_gone_is_ended_and_its_locks_with_it(tmp_path: Path):
     """For a moment every killed process is so: a zombie by name, with threads that still hold its files."""
+    import fcntl
+
     lock = tmp_path / "lock"
     process = subprocess.Popen(
         [sys.executable, "-c", HEADLESS, str(lock), str(EXIT[platform.machine()])],

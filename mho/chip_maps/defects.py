@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
+from mho import platforms
 from mho.cell_sets import PackedCells, cells_lines, united
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.errors import ChipMapError
@@ -315,7 +316,7 @@ def _replaced(path: Path, text: str, before: tuple[int, int] | None) -> bool:
             os.fsync(file.fileno())
         if _stamp(path) != before:
             return False
-        draft.replace(path)
+        platforms.here.replace(draft, path)
         return True
     finally:
         draft.unlink(missing_ok=True)

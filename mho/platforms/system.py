@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -318,6 +319,14 @@ class System(ABC):
 
     renames_open_files: ClassVar[bool]
     """Whether a file may be renamed, replaced and removed while a process has it open."""
+
+    def replace(self, draft: Path, target: Path) -> None:
+        """Put a file or folder in the place of another in one step; `OSError` where this cannot be done."""
+        os.replace(draft, target)
+
+    def path_trouble(self, path: Path) -> str:
+        """Return why this system has no file at `path`, as the end of a sentence; "" when it can have one."""
+        return ""
 
     @abstractmethod
     def freeze(self, descriptor: int, path: Path) -> None:

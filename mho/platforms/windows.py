@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mho.platforms import system
+from mho.platforms import system, windows_files
 from mho.platforms.system import LOOPBACK, MARK, Divided, SupervisorSide, System, WorkerSide
 
 assert sys.platform == "win32"  # for type checkers: what is imported below is there
@@ -331,6 +331,18 @@ class Windows(System):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, time)
 
     # --- files ---
+
+    def replace(self, draft: Path, target: Path) -> None:
+        windows_files.replace(draft, target)
+
+    def path_trouble(self, path: Path) -> str:
+        import winreg
+
+        place, long_paths = r"SYSTEM\CurrentControlSet\Control\FileSystem", 0
+        with suppress(OSError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+            long_paths, _ = winreg.QueryValueEx(key, "LongPathsEnabled")
+        whole = len(os.path.abspath(path))
+        return windows_files.path_trouble(str(path), whole, long_paths=bool(long_paths))
 
     def freeze(self, descriptor: int, path: Path) -> None:
         """Leave it as it is: the file is only less tidy."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mho import platforms
 from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError, os_errors_as
 from mho.instruments.simulated import cell_preset, preset_text
 from mho.own_code import name_of, names_file, source_of
@@ -474,7 +475,7 @@ def _put_aside(path: Path) -> None:
     aside = path_of_earlier_try(path)
     if aside is None:
         raise InputError(f"{path} was tried {MOST_TRIES} times; look into its .failed files")
-    path.rename(aside)
+    platforms.here.replace(path, aside)
 
 
 def _row_of_file(task: CampaignTask, statuses: tuple[Status, ...], attempt: int = 0) -> Row | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from mho import platforms
 from mho.errors import RunFileError
 
 SUFFIX = ".h5"
@@ -57,6 +58,8 @@ def new_run_path(
         `output` is a file that exists already, or ends as a file of another kind does and is no folder.
     """
     if output is not None and Path(output).suffix == SUFFIX and not Path(output).is_dir():
+        if trouble := platforms.here.path_trouble(Path(output)):
+            raise RunFileError(f"there can be no run file {output}: {trouble}; choose another output")
         if Path(output).exists():
             raise RunFileError(
                 f"run file {output} exists already and is never overwritten; choose another output"

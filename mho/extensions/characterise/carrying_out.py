@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho import platforms
 from mho.analysis.reports import collect_defects
 from mho.chip_maps import DefectFinding, load_digits
 from mho.errors import Aborted, InputError, MhoError, RunFileError
@@ -327,7 +328,8 @@ def _put_aside(path: Path) -> Path | None:
     for number in range(1, 1000):
         aside = path.with_name(f"{path.stem}.attempt-{number}.h5")
         if not aside.exists():
-            return path.rename(aside)
+            platforms.here.replace(path, aside)
+            return aside
     raise InputError(f"{path} was tried 999 times; look into its attempts")
 
 

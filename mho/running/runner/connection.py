@@ -88,7 +88,7 @@ class Rendezvous:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(vars(card) | {"secret": card.secret.hex()}, file)
-            os.replace(draft, self._card)
+            platforms.here.replace(draft, self._card)
         return card
 
     def card(self) -> RunnerAddress | None:

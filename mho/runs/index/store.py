@@ -11,6 +11,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+from mho import platforms
 from mho.errors import RunFileError
 from mho.runs.sqlite_file import BUSY, SqliteFile, use_write_ahead_log
 
@@ -123,7 +124,7 @@ def _on_disk(path: Path) -> SqliteFile:
 def _put_aside(path: Path, why: str) -> SqliteFile:
     """Rename a damaged index, and start a new one."""
     aside = path.with_name(f"{NAME}.damaged-{time.time_ns()}")
-    path.rename(aside)
+    platforms.here.replace(path, aside)
     for companion in ("-wal", "-shm"):
         path.with_name(NAME + companion).unlink(missing_ok=True)
     log.error("index %s was damaged (%s); it is kept as %s and made anew", path, why, aside.name)

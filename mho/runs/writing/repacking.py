@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mho import platforms
 from mho.errors import RunFileError
 from mho.runs.integrity import seal
 from mho.runs.reading.chunks import BLOCK_BYTES, is_growing
@@ -46,7 +47,7 @@ def _replace(draft: Path, path: Path) -> None:
     try:
         with draft.open("rb+") as file:
             os.fsync(file.fileno())
-        draft.replace(path)
+        platforms.here.replace(draft, path)
     except OSError as error:
         raise RunFileError(
             f"run file {path} cannot be replaced by its copy ({error.strerror}); close it in other programs"

@@ -17,7 +17,7 @@ from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 import h5py
 import numpy as np
@@ -187,6 +187,8 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
     `RunFileError` where the path exists, cannot be written, or header or layout do not fit a run file.
     """
     check_layout(layout)
+    if trouble := platforms.here.path_trouble(path):
+        raise RunFileError(f"run file {path} cannot be created: {trouble}; choose another output")
     # Where no open file is renamed, the file has its name from the start.
     draft = (
         path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -201,8 +203,9 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
         # HDF5 does not survive a write that fails while it lays out a file: it does so in memory.
         beginning = _laid_out(header, layout)
         with ExitStack() as undo:
+            new = _created(draft, path)
             undo.callback(draft.unlink, missing_ok=True)
-            with draft.open("xb") as new:
+            with new:
                 new.write(beginning)
             # Without a cache of chunks, rows are in the file before the metadata that tell of them, and a write
             # that fails does so at once: what a reader sees has been written, whatever happens next.
@@ -218,6 +221,13 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
             f"run file {path} cannot be created: {plain_words(error)}; choose another output"
         ) from error
     return file
+
+
+def _created(draft: Path, path: Path) -> BinaryIO:
+    try:
+        return draft.open("xb")
+    except FileExistsError:  # another's: it is neither replaced nor removed
+        raise _in_the_way(path) from None
 
 
 def _laid_out(header: RunHeader, layout: Layout) -> bytes:
@@ -249,7 +259,7 @@ def _publish(draft: Path, path: Path) -> None:
         # No hard links on this file system: rename, which would replace a file of that name.
         if path.exists():
             raise _in_the_way(path) from None
-        draft.rename(path)
+        platforms.here.replace(draft, path)
     else:
         draft.unlink()
 

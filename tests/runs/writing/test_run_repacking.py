@@ -18,6 +18,7 @@ from repository import SUPPORT, TESTS
 import mho
 import mho.runs.writing.live_file as live_file
 import mho.runs.writing.repacking as repacking
+from mho import platforms
 from mho.errors import RunFileError
 from mho.runs import (
     Array,
@@ -227,10 +228,10 @@ def test_a_run_ends_well_where_its_file_cannot_be_replaced(
 ) -> None:
     """As on Windows, while a viewer has it open."""
 
-    def refuse(self: Path, target: Path) -> Path:
+    def refuse(self: object, draft: Path, target: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(type(platforms.here), "replace", refuse)
     path = write_run(tmp_path / "run.h5")
     found = verify(path)
     assert (found.verdict, found.status) == (Verdict.SOUND, Status.FINISHED)
@@ -257,14 +258,15 @@ def test_who_follows_a_run_reads_it_to_its_end(tmp_path: Path) -> None:
 KILLED = """
 import psutil, sys
 from pathlib import Path
+from mho import platforms
 sys.path[:0] = {paths!r}
 import mho.runs.writing.repacking as replacement
 import test_run_repacking
 if {when!r} == "before":
     replacement._replace = lambda draft, path: psutil.Process().kill()
 else:
-    replace = Path.replace
-    Path.replace = lambda *paths: (replace(*paths), psutil.Process().kill())
+    replace = platforms.here.replace
+    platforms.here.replace = lambda *paths: (replace(*paths), psutil.Process().kill())
 test_run_repacking.write_run(Path({path!r}))
 """
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mho import platforms
 from mho.analysis.exports.package.contents import (
     MANIFEST,
     Contents,
@@ -346,7 +347,7 @@ def _zip_in_place(folder: Path, root: str) -> None:
                 with (folder / file.path).open("rb") as source, archive.open(entry, "w") as sink:
                     shutil.copyfileobj(source, sink)
         shutil.rmtree(folder)
-        draft.rename(folder)
+        platforms.here.replace(draft, folder)
     finally:
         draft.unlink(missing_ok=True)
 
