@@ -64,5 +64,7 @@ class Runs:
 
     def worker_of(self, process: subprocess.Popen[str]) -> psutil.Process:
         children = psutil.Process(process.pid).children()
-        (worker,) = (child for child in children if child.name() != "conhost.exe")  # which has a console's text
+        (worker,) = (
+            child for child in children if child.name() != "conhost.exe"
+        )  # which has a console's text
         return worker
