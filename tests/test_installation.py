@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -186,6 +187,7 @@ def test_an_archive_installs_mho_without_an_index(tmp_path):
         line.strip() for line in (tmp_path / "lab/README.txt").read_text("utf-8").splitlines()[2:] if line
     ]
     create, install, _ = lines
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for line in (
         create.replace(f"python{python}", sys.executable),
         install,
@@ -193,7 +195,14 @@ def test_an_archive_installs_mho_without_an_index(tmp_path):
         ".venv/bin/python -c 'import apprise'",
     ):
         done = subprocess.run(
-            line, shell=True, cwd=tmp_path / "lab", capture_output=True, text=True, timeout=280, check=False
+            line,
+            shell=True,
+            cwd=tmp_path / "lab",
+            env=alone,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
         )
         assert done.returncode == 0, (line, done.stderr)
 
