@@ -45,9 +45,9 @@ def test_a_package_that_is_missing_is_named_with_the_command_that_brings_it(monk
 
 def test_the_command_can_be_typed_into_every_shell(monkeypatch):
     """A path with blanks, brackets and signs of comparison stand in marks that cmd knows, too."""
-    monkeypatch.setattr(sys, "executable", r"C:\Users\Anna Maier\mho\Scripts\python.exe")
+    monkeypatch.setattr(sys, "executable", r"C:\Lab PC\mho\Scripts\python.exe")
     assert install_command("pyvisa-py[usb]", "numpy>=2", "dask") == (
-        r'"C:\Users\Anna Maier\mho\Scripts\python.exe" -m pip install "pyvisa-py[usb]" "numpy>=2" dask'
+        r'"C:\Lab PC\mho\Scripts\python.exe" -m pip install "pyvisa-py[usb]" "numpy>=2" dask'
     )
 
 
