@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -44,9 +45,9 @@ def test_a_package_that_is_missing_is_named_with_the_command_that_brings_it(monk
 
 def test_the_command_can_be_typed_into_every_shell(monkeypatch):
     """A path with blanks, brackets and signs of comparison stand in marks that cmd knows, too."""
-    monkeypatch.setattr(sys, "executable", r"C:\Users\Anna Maier\mho\Scripts\python.exe")
+    monkeypatch.setattr(sys, "executable", r"C:\Lab PC\mho\Scripts\python.exe")
     assert install_command("pyvisa-py[usb]", "numpy>=2", "dask") == (
-        r'"C:\Users\Anna Maier\mho\Scripts\python.exe" -m pip install "pyvisa-py[usb]" "numpy>=2" dask'
+        r'"C:\Lab PC\mho\Scripts\python.exe" -m pip install "pyvisa-py[usb]" "numpy>=2" dask'
     )
 
 
@@ -127,6 +128,8 @@ def test_every_extra_that_a_page_names_exists():
 def test_the_tested_versions_are_within_what_mho_asks_for():
     pinned = {canonicalize_name(one.name): one for one in pins()}
     for one in asked():
+        if one.marker is not None and not one.marker.evaluate():
+            continue  # of another system
         version = str(pinned[canonicalize_name(one.name)].specifier).removeprefix("==")
         assert one.specifier.contains(version, prereleases=True), f"{one} is not {version}"
 
@@ -184,6 +187,7 @@ def test_an_archive_installs_mho_without_an_index(tmp_path):
         line.strip() for line in (tmp_path / "lab/README.txt").read_text("utf-8").splitlines()[2:] if line
     ]
     create, install, _ = lines
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for line in (
         create.replace(f"python{python}", sys.executable),
         install,
@@ -191,7 +195,14 @@ def test_an_archive_installs_mho_without_an_index(tmp_path):
         ".venv/bin/python -c 'import apprise'",
     ):
         done = subprocess.run(
-            line, shell=True, cwd=tmp_path / "lab", capture_output=True, text=True, timeout=280, check=False
+            line,
+            shell=True,
+            cwd=tmp_path / "lab",
+            env=alone,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
         )
         assert done.returncode == 0, (line, done.stderr)
 

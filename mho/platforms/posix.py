@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import select
+import shlex
 import signal
 import socket
 import stat
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -256,6 +258,19 @@ class Posix(System):
 
     # --- the computer ---
 
+    def put_icon(self, name: str, command: Sequence[str], folder: Path) -> list[Path]:
+        """Write an entry for the menu of programs (freedesktop.org, Desktop Entry Specification 1.5)."""
+        words = (re.sub(r'(["`$\\])', r"\\\1", word).replace("%", "%%") for word in command)
+        entry = {
+            "Type": "Application", "Name": name, "Exec": " ".join(f'"{word}"' for word in words), "Path": str(folder),
+        }  # fmt: skip
+        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+        file = data / "applications" / f"{name}.desktop"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = [f"{key}={value}\n".replace("\\", "\\\\") for key, value in entry.items()]
+        file.write_text("".join(["[Desktop Entry]\n", *lines]), "utf-8")
+        return [file]
+
     def processor(self) -> str:
         return ""
 
@@ -278,6 +293,12 @@ class MacOS(Posix):
     """macOS, which was not tried: what differs from Linux there is what `Posix` does without it."""
 
     name = "macOS"
+
+    def put_icon(self, name: str, command: Sequence[str], folder: Path) -> list[Path]:
+        file = Path.home() / "Desktop" / f"{name}.command"
+        file.write_text(f"#!/bin/sh\ncd {shlex.quote(str(folder))} && exec {shlex.join(command)}\n", "utf-8")
+        file.chmod(0o755)
+        return [file]
 
 
 NAMES = Path("/proc/net/unix")  # where Linux lists the names of sockets

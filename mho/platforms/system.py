@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -333,6 +333,16 @@ class System(ABC):
         """Make an open descriptor one that cannot be written to, where this can be done."""
 
     # --- the computer ---
+
+    @abstractmethod
+    def put_icon(self, name: str, command: Sequence[str], folder: Path) -> list[Path]:
+        """Write the icon `name`, which runs a command in a folder, where a user of this system finds it; return its files.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
+        """
 
     @abstractmethod
     def processor(self) -> str:

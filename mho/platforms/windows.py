@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 PIPES = "MHO_PIPES"
 """Environment variable by which a worker is given its pipes: their handles, for reports and for signals."""
+
+MINIMISED = 7  # winuser.h, SW_SHOWMINNOACTIVE: the console of an icon, where a program says what goes wrong
 
 TERMINATED = 15
 """Exit code of a process that Python has killed."""
@@ -348,6 +350,26 @@ class Windows(System):
         """Leave it as it is: the file is only less tidy."""
 
     # --- the computer ---
+
+    def put_icon(self, name: str, command: Sequence[str], folder: Path) -> list[Path]:
+        import pythoncom
+        from win32com.shell import shell, shellcon
+
+        files = []
+        try:
+            for place in (shellcon.CSIDL_DESKTOPDIRECTORY, shellcon.CSIDL_PROGRAMS):
+                files.append(Path(shell.SHGetFolderPath(0, place, None, 0)) / f"{name}.lnk")
+                link = pythoncom.CoCreateInstance(
+                    shell.CLSID_ShellLink, None, pythoncom.CLSCTX_INPROC_SERVER, shell.IID_IShellLink
+                )
+                link.SetPath(command[0])
+                link.SetArguments(subprocess.list2cmdline(command[1:]))
+                link.SetWorkingDirectory(str(folder))
+                link.SetShowCmd(MINIMISED)
+                link.QueryInterface(pythoncom.IID_IPersistFile).Save(str(files[-1]), True)
+        except pythoncom.com_error as error:
+            raise OSError(f"Windows refuses a shortcut: {error.strerror}") from error
+        return files
 
     def processor(self) -> str:
         import winreg
