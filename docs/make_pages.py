@@ -252,18 +252,31 @@ def _need(entry: Any, operation: str) -> str:
 
 def extras() -> str:
     """Return the page of the optional packages, with the line that installs each."""
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     rows = []
-    for name, packages in declared.items():
+    for name, packages in project["optional-dependencies"].items():
         named = [re.match(r"[\w.-]+(\[[\w,-]+\])?", one)[0] for one in packages]  # type: ignore[index]
-        rows.append((f"`{name}`", EXTRAS[name], f"`pip install 'mho[{name}]'`", ", ".join(named)))
+        rows.append((f"`{name}`", EXTRAS[name], ", ".join(named)))
     return f"""# Extras
 
-`pip install .` brings all that a bench, a run and the window need. What fewer people use comes with an extra; in a checkout
-it is `pip install '.[NAME]'`. Several go together: `'mho[exchange,report]'`. What needs an extra that is missing says so,
-with the line that installs it.
+`pip install .` brings all that a bench, a run and the window need. What fewer people use comes with an extra: its name
+stands in brackets behind that which mho is [installed](install.md) from; several have commas between them.
 
-{table(("extra", "for", "install", "packages"), rows)}"""
+```sh
+pip install ".[exchange,report]"                            # in the checkout
+pip install "mho-{project["version"]}-py3-none-any.whl[exchange]"      # beside a wheel
+pipx install --force ".[exchange]"                          # where pipx installed mho; a wheel likewise
+uv tool install --force ".[exchange]"                       # where uv did
+pip install --no-index --find-links wheels "mho[exchange]"  # of an archive for a lab without internet
+```
+
+By its name alone, without a folder, mho is not installed before an index of packages has it. The quotation marks are
+those that Windows knows, too. Whatever misses a package says so, with the command that brings it to the Python that runs.
+
+`benchmarks` alone has no wheels for Linux and macOS: its pycairo is compiled there. The others have them for Python 3.11
+to 3.14, `jax` and `gpu` included.
+
+{table(("extra", "for", "packages"), rows)}"""
 
 
 # --- gallery ---

@@ -6,8 +6,11 @@ object, with which value, and what to do about it.
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 
 class MhoError(Exception):
@@ -132,6 +135,32 @@ def os_errors_as(kind: type[MhoError], what: str, advice: str = "") -> Iterator[
         yield
     except OSError as error:
         raise kind(f"{what}: {error.strerror or error}{advice}") from error
+
+
+def install_command(*packages: str) -> str:
+    """Return the command that brings `packages` to this Python, in the words of every shell.
+
+    It names packages, not an extra of mho: an index need not know mho, and what it was installed from may be gone. This
+    Python is named by its path, since the `pip` of a terminal is another's; one of `uv tool` has no pip of its own.
+    """
+    python = _quoted(sys.executable)
+    pip = f"{python} -m pip install" if find_spec("pip") else f"uv pip install --python {python}"
+    return " ".join((pip, *map(_quoted, packages)))
+
+
+def _quoted(word: str) -> str:
+    """Return a word of a command; quotation marks are doubled ones, which cmd, PowerShell and sh all take."""
+    return f'"{word}"' if re.search(r"[^\w./\\:+-]", word) else word
+
+
+@contextmanager
+def needing(what: str, *packages: str, otherwise: str = "") -> Iterator[None]:
+    """Turn an `ImportError` of the block into an `InputError`: what needs which packages, and the command for them."""
+    try:
+        yield
+    except ImportError as error:
+        command = install_command(*packages)
+        raise InputError(f"{what} needs {' and '.join(packages)}: {command}{otherwise}") from error
 
 
 def nearest(

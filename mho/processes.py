@@ -6,7 +6,6 @@ import atexit
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -18,14 +17,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from mho import platforms
+from mho.platforms.system import MARK, OF_FAMILY
+
 if TYPE_CHECKING:
     import psutil  # imported only where needed: it would delay every start by a tenth of a second
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-# Environment variable that all descendants of a worker inherit, even those that leave its session
-MARK = "MHO_WORKER"
-# Between the mark of a family of workers and what distinguishes one of them, in the value of that variable
-OF_FAMILY = "\n"
 ROUNDS = 5  # rounds of killing: a process that starts others meanwhile must be ended as well
 LINGER = 1.0  # s for a thread that a procedure has left to end by itself
 GONE = 2.0  # s, wait for killed processes to vanish, per round
@@ -40,7 +38,13 @@ def environment(**more: str) -> dict[str, str]:
     """Return the environment for a new Python process that finds this mho and has no mark but the given one."""
     house = "" if is_installed() else str(CHECKOUT)
     path = os.pathsep.join(filter(None, [house, os.environ.get("PYTHONPATH", "")]))
-    return {k: v for k, v in os.environ.items() if k != MARK} | {"PYTHONPATH": path} | more
+    inherited = {k: v for k, v in os.environ.items() if k != MARK}
+    return inherited | platforms.here.interpreter()[1] | {"PYTHONPATH": path} | more
+
+
+def python() -> str:
+    """Return the program of this Python, to be started with `environment`."""
+    return platforms.here.interpreter()[0]
 
 
 @cache
@@ -58,41 +62,9 @@ def is_installed() -> bool:
     return False
 
 
-def shares_group(process: int) -> bool:
-    """Return whether a process is in the process group of this one."""
-    try:
-        return os.getpgid(process) == os.getpgrp()
-    except OSError:  # gone, or another user's
-        return False
-
-
-def adopt_orphans() -> None:
-    """Become the parent of orphaned descendants (Linux, prctl(2)), so that all of them can be found."""
-    if sys.platform == "linux":
-        import ctypes
-
-        set_child_subreaper = 36
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
-
-
-def has_children() -> bool:
-    """Return whether this process has children, including dead ones that it has not waited for.
-
-    A forked child inherits all open files, hence the connections to the instruments.
-    """
-    if not hasattr(os, "waitid"):  # nor is there a fork
-        return False
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
-
-
 def end_children() -> bool:
     """End the remaining children of this process; return whether there were any, dead or alive."""
-    if not has_children():
+    if not platforms.here.has_children():
         return False
     log.warning("what the procedure had started was not over with it, could use the bench, and is ended")
     end_whole(None, children=True)
@@ -123,8 +95,8 @@ def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> 
 
     A descendant may have used the process's bench until now, even if the process reported it safe.
 
-    Processes are found by session, by descent, and by `mark` in their initial environment. A process that left its
-    session and parents and has another environment cannot be found.
+    Processes are found by session or job, by descent, and by `mark` in their initial environment. A process that left its
+    session and parents and has another environment cannot be found on POSIX.
 
     `leader`: process id of a session leader that was not waited for; None when it is gone.
     `mark`: value of the variable `MARK`: of one worker, or of a family.
@@ -151,19 +123,19 @@ def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> 
 
 
 def _family(leader: int | None, mark: str, children: bool) -> set[psutil.Process]:
-    """Return the living processes of a leader's session, its descendants and the marked ones; never this process."""
+    """Return a leader, its living descendants and relatives and the marked ones; never this process."""
     import psutil
 
-    result: set[psutil.Process] = set()
+    result = platforms.here.relatives(leader, mark)
     for root in filter(None, (leader, os.getpid() if children else None)):
         with suppress(psutil.Error):
             result.update(psutil.Process(root).children(recursive=True))
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            of_session = leader is not None and hasattr(os, "getsid") and os.getsid(process.pid) == leader
-            if of_session or process.pid == leader or _has_mark(process, mark):
+            if process.pid == leader or _has_mark(process, mark):
                 result.add(process)
-    return {process for process in result if process.pid != os.getpid() and _lives(process)}
+    systems = platforms.here.is_the_systems
+    return {one for one in result if one.pid != os.getpid() and _lives(one) and not systems(one)}
 
 
 def _has_mark(process: psutil.Process, mark: str) -> bool:
@@ -172,25 +144,11 @@ def _has_mark(process: psutil.Process, mark: str) -> bool:
     return bool(value) and (value == mark or value.startswith(mark + OF_FAMILY))
 
 
-def still_runs(process: psutil.Process) -> bool:
-    """Return whether any thread of a process runs; its files stay open as long.
-
-    Raises
-    ------
-    psutil.Error
-        When there is no such process, or its state cannot be read.
-    """
-    import psutil
-
-    # A process whose first thread has ended is listed as a zombie while others still end; so is a killed one briefly.
-    return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
-
-
 def _lives(process: psutil.Process) -> bool:
     import psutil
 
     try:
-        return still_runs(process)
+        return platforms.here.still_runs(process)
     except psutil.Error:
         return False
 
@@ -238,8 +196,8 @@ def _start_safing(
 ) -> subprocess.Popen[bytes]:
     # Without the current folder on its path (-P): a file there must not replace one of mho's modules.
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "mho.instruments.opening.safing", bench, *more], cwd=folder,
-        env=environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
+        [python(), "-P", "-m", "mho.instruments.opening.safing", bench, *more], cwd=folder,
+        env=environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, **platforms.here.apart(),
     )  # fmt: skip
 
 
@@ -253,19 +211,11 @@ def end_alone(abort: Callable[[], object], bench: Callable[[], str]) -> None:
     """
     abort()
     time.sleep(ABORT)
-    interrupt()
+    platforms.here.interrupt()
     time.sleep(BREAK_OFF)
     name = bench()
     if not name:
-        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+        platforms.here.kill_this()
     log.critical("the run does not end by itself: a fresh process ends it and makes bench %s safe", name)
     mine = (str(os.getpid()), os.environ.get(MARK, ""))
     _start_safing(name, ".", *mine, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def interrupt() -> None:
-    """Raise `KeyboardInterrupt` in the main thread, which also interrupts a blocking read."""
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-    else:  # Windows: as soon as the main thread is back in Python
-        signal.raise_signal(signal.SIGINT)

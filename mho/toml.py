@@ -21,6 +21,9 @@ _MARKS = re.compile(
     r'''"""(?:[^\\]|\\.)*?"""|'{3}.*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[][{}]''', re.DOTALL
 )
 
+# What tomllib says of a backslash in double quotes that is none of TOML's own
+_OF_A_BACKSLASH = ("Unescaped '\\' in a string", "Invalid hex value")
+
 PREFIXES = {
     "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9,
 }  # fmt: skip
@@ -45,7 +48,9 @@ def load_toml(text: str, source: str, error: type[MhoError]) -> dict[str, Any]:
     try:
         result = tomllib.loads(text)
     except ValueError as flaw:
-        raise error(f"{source} is not valid TOML: {flaw}") from None
+        advice = "; write a text that has a backslash, as a path of Windows, in single quotes"
+        advice = advice if str(flaw).startswith(_OF_A_BACKSLASH) else ""
+        raise error(f"{source} is not valid TOML: {flaw}{advice}") from None
     if _depth(result) > DEEPEST:
         raise error(too_deep)
     return result

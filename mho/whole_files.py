@@ -22,7 +22,9 @@ def whole_file(target: Path, what: str = "", advice: str = "; choose another out
         yield draft
         draft.replace(target)
     except OSError as error:
-        name, reason = f"{what} {target}".strip(), error.strerror or error
+        # Windows' word for a folder to be made below a file
+        reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror or error
+        name = f"{what} {target}".strip()
         raise InputError(f"{name} cannot be written: {reason}{advice}") from error
     finally:
         if draft.is_dir():

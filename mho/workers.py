@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from mho.errors import InputError, WorkersLostError
+from mho.errors import InputError, WorkersLostError, needing
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -124,12 +124,8 @@ def dask_workers(
     `InputError` when dask.distributed is not installed, `scheduler` does not answer, it has no workers, or a
     certificate is missing or not accepted.
     """
-    try:
+    with needing("work on several processes", "distributed", "bokeh"):
         from distributed import LocalCluster
-    except ImportError:
-        raise InputError(
-            "workers need dask.distributed; install mho with its extra: 'mho[campaigns]'"
-        ) from None
     # What it has to tell is told by what is raised
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with ExitStack() as stack:

@@ -29,6 +29,7 @@ from functools import cache
 from pathlib import Path
 
 import device_draws
+import elsewhere
 import hdf5_lock
 import psutil
 import pytest
@@ -39,11 +40,12 @@ from repository import ROOT
 from run_writers import WriterProcess
 from system_packages import skipped, why_no_qt
 
+from mho import platforms
 from mho.errors import BenchError, MhoError
 from mho.instruments import Bench, open_bench
-from mho.instruments.bench import locking
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells import cells
+from mho.platforms import system
 from mho.runs import provenance
 from mho.runs.writing import live_file
 from mho.runs.writing.repacking import repack
@@ -165,6 +167,7 @@ def _cores() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(elsewhere)
     if config.option.markexpr == EVERY_DAY:
         settings.load_profile("every day")  # before the modules of the tests, whose own numbers stay
     if config.getoption("bench"):
@@ -264,9 +267,9 @@ def solved(tmp_path: Path) -> Path:
 @pytest.fixture
 def own_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep locks of benches apart from all other tests': these use benches of the same addresses."""
-    monkeypatch.setattr(locking, "PREFIX", f"{locking.PREFIX}-{secrets.token_hex(4)}")
+    monkeypatch.setattr(system, "PREFIX", f"{system.PREFIX}-{secrets.token_hex(4)}")
     yield
-    shutil.rmtree(locking.shared_folder(), ignore_errors=True)
+    shutil.rmtree(platforms.here.shared_folder(), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

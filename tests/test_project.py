@@ -15,6 +15,7 @@ FOLDERS = (*PACKAGES, "docs", "tests", ".ci")
 TEXTS = {"", ".py", ".md", ".toml", ".mtx", ".csv", ".txt", ".cfg", ".ini", ".json", ".yml", ".yaml", ".svg"}
 
 SOLVE = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/mho solve mimo-16x16"
+WINDOWS = r"py -m venv .venv; .venv\Scripts\pip install .; .venv\Scripts\mho solve mimo-16x16"
 TEST = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest"
 
 MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:work|root|home|Users)/\w|\b[A-Z]:\\Users\\")
@@ -81,9 +82,9 @@ def test_what_counts_as_telling(pattern: re.Pattern[str], line: str, found: bool
     assert bool(pattern.search(line)) is found
 
 
-def test_the_readme_begins_with_exactly_two_commands():
+def test_the_readme_begins_with_exactly_two_commands_and_the_first_for_windows():
     screen, _, _ = (ROOT / "README.md").read_text(encoding="utf-8").partition("![")  # the first picture
-    assert commands(screen.splitlines()) == [SOLVE, TEST]
+    assert commands(screen.splitlines()) == [SOLVE, TEST, WINDOWS]
 
 
 def commands(lines: list[str]) -> list[str]:
@@ -102,7 +103,7 @@ def test_ci_runs_the_readme_s_test_command():
 
 
 def test_marks_mean_the_same_wherever_they_are_chosen():
-    """What `tests/conftest.py` spreads over the cores is what the bare command and `.ci/run` select."""
+    """What `tests/conftest.py` spreads over the cores is what the bare command, `.ci/run` and `.ci/windows` select."""
     text = (ROOT / "tests/conftest.py").read_text(encoding="utf-8")
     chosen = dict(re.findall(r'^(EVERY_\w+) = "(.*)"', text, re.M))
     pytest_options = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"][
@@ -111,11 +112,13 @@ def test_marks_mean_the_same_wherever_they_are_chosen():
     assert f"-m '{chosen['EVERY_DAY']}'" in pytest_options["addopts"]
     ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert f'all_tests="{chosen["EVERY_CHANGE"]}"' in ci
+    assert f'every_day="{chosen["EVERY_DAY"]}"' in (ROOT / ".ci/windows").read_text(encoding="utf-8")
     assert """bash -c "$test_command -m '$all_tests'\"""" in ci
 
 
-def test_the_quick_tests_of_the_newest_python_are_there():
-    (words,) = re.findall(r'^quick_tests="(.*)"', (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.M)
+@pytest.mark.parametrize("script", ["run", "windows"])
+def test_the_quick_tests_of_the_newest_python_and_of_windows_are_there(script: str):
+    (words,) = re.findall(r'^quick_tests="(.*)"', (ROOT / ".ci" / script).read_text(encoding="utf-8"), re.M)
     assert words
     assert all(any((ROOT / word).glob("test_*.py")) for word in words.split())
 

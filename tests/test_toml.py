@@ -134,3 +134,9 @@ def test_a_value_is_read_as_it_was_written(value):
 
 def test_values_of_numpy_and_of_paths_are_numbers_and_texts():
     assert toml_value((np.float64(1e-7), Path("a"))) == '[1e-07, "a"]'
+
+
+@pytest.mark.parametrize("path", [r"C:\Users\lab.toml", r"D:\lab.toml"])
+def test_a_path_of_windows_in_double_quotes_is_told_how_to_be_written(path):
+    assert complaint(f'name = "{path}"').endswith("as a path of Windows, in single quotes")
+    assert "single quotes" not in complaint('name = "b')

@@ -3,8 +3,8 @@
 - `findings`: what a finding is, each found apart from the others and bounded in time; what is private is taken out;
 - `machine`: what a finding may ask of the system: files, environment, programs, and vendors' libraries in `probes`,
   a process of their own;
-- `installation`: Python, mho, packages; `buses`: VISA, USB, serial ports, GPIB, NI-DAQmx; `display`: Qt;
-- `storage`: the folder of runs; `computer`: clock, sleep, processor, memory;
+- `installation`: Python, mho, packages; `buses`: VISA, USB, serial ports, GPIB, NI-DAQmx; `libraries`: vendors' DLLs;
+- `display`: Qt, the console; `storage`: the folder of runs; `computer`: clock, sleep, updates, processor, memory;
 - `benches`: locks, the queue and its runner, and the instruments, which are asked only on request;
 - `examination`: all of them;
 - `new_bench`: a bench file for what was found, `mho bench new`.

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mho.doctor.findings import Ending, Finding
+from mho.doctor.libraries import DAQMX, GPIB, check_product, libraries
 from mho.doctor.machine import Machine
+from mho.errors import install_command
 
 MAKERS = {
     "05e6": "Keithley", "0957": "Agilent", "2a8d": "Keysight", "0699": "Tektronix", "0b21": "Yokogawa",
@@ -60,7 +62,7 @@ def check_visa_py(machine: Machine) -> Iterator[Finding]:
     what = f"{there['version']}; usable: {', '.join(there['usable'])}"
     if {"USB", "ASRL"} & set(lacking):
         what += f"; not: {', '.join(lacking)}"
-        yield say.note(what, "for USB and serial ports: pip install 'mho[hardware]'")
+        yield say.note(what, f"for USB and serial ports: {install_command('pyvisa-py[serial,usb]')}")
     else:
         yield say.ok(what)
     yield from _resources("PyVISA-py finds", there)
@@ -198,8 +200,7 @@ def check_serial(machine: Machine) -> Iterator[Finding]:
     """Find serial ports, and whether this user may open them."""
     say = Ending("serial ports")
     if machine.system == "win32":
-        listing = machine.program("reg", "query", r"HKLM\HARDWARE\DEVICEMAP\SERIALCOMM") or ""
-        yield say.ok(", ".join(re.findall(r"REG_SZ\s+(COM\d+)", listing)) or "none")
+        yield from _com_ports(machine, say)
         return
     ports = serial_ports(machine)
     closed = [port for port in ports if not os.access(port, os.R_OK | os.W_OK)]
@@ -219,6 +220,28 @@ def check_serial(machine: Machine) -> Iterator[Finding]:
         )
 
 
+def _com_ports(machine: Machine, say: Ending) -> Iterator[Finding]:
+    """Find the ports of Windows: its registry has all that are there, pyserial knows what each is."""
+    ports = {
+        str(name): "" for name in machine.registry(r"HKLM\HARDWARE\DEVICEMAP\SERIALCOMM").values() if name
+    }
+    described = machine.probe("serial_ports")
+    secrets = []
+    for one in described or ():
+        maker = MAKERS.get(one["vendor"], "")
+        numbers = f"{one['vendor']}:{one['product']}" if one["vendor"] else ""
+        serial = f"serial {one['serial']}" if one["serial"] else ""
+        what = ", ".join(filter(None, [f"{maker} {one['description']}".strip(), numbers, serial]))
+        ports[one["port"]] = f" ({what})" if what else ""
+        secrets.append(one["serial"])
+    order = sorted(ports, key=lambda name: (len(name), name))
+    what = "; ".join(f"{name}{ports[name]}" for name in order) or "none"
+    if described is None:
+        yield say.note(what, "for what is at each port: pip install pyserial")
+    else:
+        yield say.ok(what, private=tuple(secrets))
+
+
 def _group(path: Path) -> str:
     try:
         return path.group()
@@ -230,9 +253,7 @@ def check_gpib(machine: Machine) -> Iterator[Finding]:
     """Find GPIB: boards of linux-gpib, and NI-488.2."""
     say = Ending("GPIB")
     if machine.system == "win32":
-        system = Path(machine.environ.get("SYSTEMROOT", r"C:\Windows"), "System32")
-        there = [name for name in ("ni4882.dll", "gpib-32.dll") if (system / name).exists()]
-        yield say.ok(f"{', '.join(there) or 'no driver'}; resources are listed above")
+        yield from check_product(machine, GPIB)
         return
     if machine.system == "darwin":
         there = [one.name for one in machine.paths("/Library/Frameworks/*488*.framework")]
@@ -257,6 +278,10 @@ def check_gpib(machine: Machine) -> Iterator[Finding]:
 
 def check_daqmx(machine: Machine) -> Iterator[Finding]:
     """Find the NI-DAQmx driver and its devices."""
+    if machine.system == "win32":
+        yield from check_product(machine, DAQMX)
+        if not libraries(machine, DAQMX.names):  # nothing to be asked, and asking takes seconds
+            return
     say = Ending("NI-DAQmx")
     there = machine.probe("daqmx")
     if not there["version"]:

@@ -6,6 +6,8 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from mho.doctor.findings import Ending, Finding
 from mho.doctor.machine import Machine
@@ -80,7 +82,7 @@ def check_sleep(machine: Machine) -> Iterator[Finding]:
         case "darwin":
             yield from _mac_sleep(machine)
     say = Ending("power")
-    if any("Discharging" in machine.text(f"/sys/class/power_supply/{one.parent.name}/status")
+    if machine.battery() or any("Discharging" in machine.text(f"/sys/class/power_supply/{one.parent.name}/status")
             for one in machine.paths("/sys/class/power_supply/BAT*/status")):  # fmt: skip
         yield say.note("on battery", "plug it in: on battery a machine sleeps earlier, and then stops")
 
@@ -128,22 +130,96 @@ def _linux_sleep(machine: Machine) -> Iterator[Finding]:
             yield say.ok(never)
 
 
+USB_POWER = ("2a737441-1930-4402-8d77-b2bebba308a3", "48e6b7a6-50f5-4782-a5d4-53bb8f07e226")
+"""Windows' group of settings of USB, and its selective suspend (powercfg has no short names for them)."""
+
+
+def _power_setting(machine: Machine, group: str, setting: str) -> int | None:
+    """Return a setting of Windows' power plan on mains; None where it does not tell it."""
+    shown = machine.program("powercfg", "/query", "SCHEME_CURRENT", group, setting) or ""
+    # In the system's language, but the last two numbers are the settings, on mains and on battery
+    numbers = re.findall(r"0x([0-9a-fA-F]{8})", shown)
+    return int(numbers[-2], 16) if len(numbers) >= 2 else None
+
+
+def _set_power(group: str, setting: str) -> str:
+    return f"`powercfg /setacvalueindex SCHEME_CURRENT {group} {setting} 0`, `powercfg /setactive SCHEME_CURRENT`"
+
+
 def _windows_sleep(machine: Machine) -> Iterator[Finding]:
     say = Ending("sleep")
     for what, setting, change in (
         ("to sleep", "STANDBYIDLE", "standby-timeout-ac"), ("into hibernation", "HIBERNATEIDLE", "hibernate-timeout-ac"),
     ):  # fmt: skip
-        shown = machine.program("powercfg", "/query", "SCHEME_CURRENT", "SUB_SLEEP", setting) or ""
-        # In the system's language, but the last two numbers are the settings, on mains and on battery, in seconds
-        numbers = re.findall(r"0x([0-9a-fA-F]{8})", shown)
-        if len(numbers) < 2:
+        after = _power_setting(machine, "SUB_SLEEP", setting)  # s
+        if after is None:
             yield say.note(f"whether it goes {what} is not known", f"`powercfg /change {change} 0`")
-        elif after := int(numbers[-2], 16):
+        elif after:
             yield say.wrong(
                 f"it goes {what} after {after / 60:g} min without a key", f"`powercfg /change {change} 0`"
             )
         else:
             yield say.ok(f"it does not go {what} on mains")
+    lid = ("SUB_BUTTONS", "LIDACTION")
+    if machine.battery() is not None and _power_setting(
+        machine, *lid
+    ):  # a computer without a battery has no lid
+        advice = f"leave it open, or {_set_power(*lid)}"
+        yield say.note("a closed lid sends it to sleep, in the middle of a run too", advice)
+
+
+def check_usb_power(machine: Machine) -> Iterator[Finding]:
+    """Find whether Windows switches idle USB ports off: an instrument that waits for its next read may not survive it."""
+    say = Ending("USB power")
+    match _power_setting(machine, *USB_POWER):
+        case None:
+            yield say.note("whether idle USB ports are switched off is not known", _set_power(*USB_POWER))
+        case 0:
+            yield say.ok("idle USB ports stay on, on mains")
+        case _:
+            yield say.note("idle USB ports are switched off (selective suspend)", _set_power(*USB_POWER))
+
+
+UPDATES = r"HKLM\SOFTWARE\Microsoft\WindowsUpdate\UX\Settings"
+POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate"
+WAITING = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update"
+ACTIVE_HOURS = (8, 17)  # of a Windows that was not told others
+ASKS_FIRST = (2, 3)  # AUOptions: tell before loading, or before installing
+RESTARTS_ALONE = 4  # AUOptions: installs at a fixed time
+
+
+def check_updates(machine: Machine) -> Iterator[Finding]:
+    """Find whether Windows may restart for an update in the middle of a run, which no program can forbid."""
+    say = Ending("updates")
+    settings, policy = machine.registry(UPDATES), machine.registry(POLICY)
+    automatic = machine.registry(rf"{POLICY}\AU")
+    options = automatic.get("AUOptions")
+    stays = automatic.get("NoAutoRebootWithLoggedOnUsers") == 1 and options == RESTARTS_ALONE
+    if automatic.get("NoAutoUpdate") == 1 or options in ASKS_FIRST:
+        yield say.ok("no restart without being asked for, by a policy of this computer")
+        return
+    if "RebootRequired" in machine.registry(WAITING):
+        yield say.wrong(
+            "an update waits for a restart", "restart the computer before a measurement that lasts"
+        )
+        return
+    if stays:
+        yield say.ok("no restart while somebody is logged in, by a policy of this computer")
+        return
+    until = str(settings.get("PauseUpdatesExpiryTime", ""))
+    with suppress(ValueError, TypeError):  # not set, or without a time zone
+        if datetime.fromisoformat(until) > datetime.now(UTC):
+            yield say.ok(f"paused until {until}")
+            return
+    hours = policy if policy.get("SetActiveHours") == 1 else settings
+    begin, end = (
+        hours.get(f"ActiveHours{name}", hour)
+        for name, hour in zip(("Start", "End"), ACTIVE_HOURS, strict=True)
+    )
+    yield say.note(
+        f"Windows may restart for an update outside its active hours ({begin}:00 to {end}:00), in the middle of a run too",
+        "Settings, Windows Update: pause updates for as long as a measurement lasts",
+    )
 
 
 def _mac_sleep(machine: Machine) -> Iterator[Finding]:
@@ -166,7 +242,9 @@ def check_computing(machine: Machine) -> Iterator[Finding]:
 
     cores = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    load = psutil.getloadavg()[0]
+    load = 0.0
+    with suppress(OSError, RuntimeError):  # Windows' counters may be switched off
+        load = psutil.getloadavg()[0]
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"].get("name", "not known")
     limits = [f"{name}={machine.environ[name]}" for name in LIMITS if machine.environ.get(name)]
     say = Ending("processor")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mho.doctor.findings import Ending, Finding
 from mho.doctor.machine import Machine
+from mho.errors import install_command
 from mho.processes import CHECKOUT, is_installed
 
 if TYPE_CHECKING:  # loaded where it is needed
@@ -28,8 +29,8 @@ def check_python(machine: Machine) -> Iterator[Finding]:
         f"{platform.python_implementation()} {platform.python_version()}, {bits} bits, {apart}, {sys.executable}; "
         f"{platform.platform()}"
     )
-    asked = metadata.metadata("mho")["Requires-Python"]
-    if not _within(platform.python_version(), asked):
+    asked = metadata.metadata("mho")["Requires-Python"] if mho_version() else ""
+    if asked and not _within(platform.python_version(), asked):
         yield say.wrong(
             what, f"mho asks for Python {asked}: make an environment with it, and install mho there"
         )
@@ -50,7 +51,7 @@ def check_mho(machine: Machine) -> Iterator[Finding]:
     here = CHECKOUT / "mho"
     version = mho_version()
     if not version:
-        yield say.note(f"not installed, runs from {here}", f"{sys.executable} -m pip install -e {CHECKOUT}")
+        yield say.note(f"not installed, runs from {here}", install_command("-e", str(CHECKOUT)))
         return
     installed = Path(str(metadata.distribution("mho").locate_file("mho"))).resolve()
     if is_installed():
@@ -60,7 +61,7 @@ def check_mho(machine: Machine) -> Iterator[Finding]:
     else:
         yield say.note(
             f"{version}, runs from {here}; what is installed is another one",
-            f"run it from another folder, without PYTHONPATH, or `pip install -e {CHECKOUT}`",
+            f"run it from another folder, without PYTHONPATH, or `{install_command('-e', str(CHECKOUT))}`",
         )
     started = shutil.which("mho", path=machine.environ.get("PATH"))
     if started is not None and Path(started).parent.resolve() != Path(sys.executable).parent.resolve():
@@ -75,6 +76,11 @@ def check_packages(machine: Machine) -> Iterator[Finding]:
     from packaging.requirements import Requirement
 
     say = Ending("packages")
+    if not mho_version():
+        yield say.note(
+            "not compared: mho is not installed, and nothing says what it asks for", "install it, see above"
+        )
+        return
     needed: list[Requirement] = []
     extras: dict[str, list[Requirement]] = {}
     for one in map(Requirement, metadata.requires("mho") or []):
@@ -90,7 +96,7 @@ def check_packages(machine: Machine) -> Iterator[Finding]:
         if not version or not _within(version, str(one.specifier)):
             yield say.wrong(
                 f"{one.name} {version or 'is missing'}, mho asks for {one.specifier}",
-                f"{sys.executable} -m pip install '{one.name}{one.specifier}'",
+                install_command(f"{one.name}{one.specifier}"),
             )
     yield say.ok(", ".join(f"{name} {version}" for name, version in versions.items() if version))
     whole = [extra for extra, wanted in extras.items() if all(map(_is_there, wanted))]

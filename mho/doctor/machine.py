@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +69,14 @@ def disk_partitions() -> list[tuple[str, str, str]]:
     return [(one.mountpoint, one.fstype, one.opts) for one in psutil.disk_partitions(all=True)]
 
 
+def on_battery() -> bool | None:
+    """Return whether the machine runs on its battery; None where it has none."""
+    import psutil
+
+    there = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    return None if there is None else there.power_plugged is False
+
+
 def _user() -> str:
     import getpass
 
@@ -87,12 +98,15 @@ class Machine:
     """A machine, and what is asked about it.
 
     `system`: as `sys.platform`; `root`: the folder in which ``/sys``, ``/proc``, ``/dev`` and ``/etc`` are looked for;
-    `program`, `probe`, `partitions`: as `run_program`, `run_probe` and `disk_partitions`;
+    `python`: what its Python is for, as `sysconfig.get_platform`; `encoding`: of what it writes into a pipe or a file;
+    `program`, `probe`, `partitions`, `battery`: as `run_program`, `run_probe`, `disk_partitions` and `on_battery`;
     `runs`: the folder of runs; `bench`: the bench file in question, "" for none;
     `ask`: whether every instrument that is found on a bus is asked for its identity.
     """
 
     system: str = sys.platform
+    python: str = field(default_factory=sysconfig.get_platform)
+    encoding: str = field(default_factory=lambda: locale.getpreferredencoding(False))
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     home: Path = field(default_factory=_home)
     user: str = field(default_factory=_user)
@@ -101,6 +115,7 @@ class Machine:
     program: Callable[..., str | None] = run_program
     probe: Callable[..., Any] = run_probe
     partitions: Callable[[], list[tuple[str, str, str]]] = disk_partitions
+    battery: Callable[[], bool | None] = on_battery
     runs: Path = Path("data", "runs")
     bench: str = ""
     ask: bool = False
@@ -119,3 +134,18 @@ class Machine:
             return self.path(name).read_text("utf-8", "replace").strip()
         except OSError:
             return ""
+
+    def registry(self, key: str) -> dict[str, str | int]:
+        """Return the values of a key of Windows' registry by name; of a key that lies below, its name and "".
+
+        The names of types are the same in every language. A key that is not there has no values.
+        """
+        found: dict[str, str | int] = {}
+        # Also of a Python of 32 bits, the registry of the programs of 64 bits
+        for line in (self.program("reg", "query", key, "/reg:64") or "").splitlines():
+            if value := re.fullmatch(r" {4}(.*?) {4}(REG_\w+) {4}(.*)", line.rstrip("\r")):
+                name, kind, text = value.groups()
+                found[name] = int(text, 16) if kind in ("REG_DWORD", "REG_QWORD") else text.strip()
+            elif line.strip().startswith("HKEY_"):
+                found.setdefault(line.strip().rpartition("\\")[2], "")
+        return found

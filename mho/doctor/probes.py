@@ -73,6 +73,24 @@ def _list_into(found: dict[str, Any], interface: str, listing: Callable[[], Sequ
         found["troubles"].append(f"{interface}: {error}")
 
 
+def serial_ports() -> list[dict[str, str]] | None:
+    """List the serial ports, and what each says of itself; None without pyserial. None is opened."""
+    try:
+        listing = import_module("serial.tools.list_ports").comports()
+    except ImportError:
+        return None
+    return [
+        {
+            "port": one.device,
+            "description": (one.description or "").removesuffix(f" ({one.device})").replace("n/a", ""),
+            "vendor": "" if one.vid is None else f"{one.vid:04x}",
+            "product": "" if one.pid is None else f"{one.pid:04x}",
+            "serial": one.serial_number or "",
+        }
+        for one in listing
+    ]
+
+
 def daqmx() -> dict[str, Any]:
     """Find the NI-DAQmx driver and its devices; `version` is "" without a driver."""
     from nidaqmx.errors import DaqNotFoundError
@@ -150,7 +168,7 @@ def identify(library: str, *addresses: str) -> dict[str, dict[str, str]]:
 
 
 PROBES: dict[str, Callable[..., Any]] = {
-    one.__name__: one for one in (visa_ivi, visa_py, daqmx, qt, hdf5, identify)
+    one.__name__: one for one in (visa_ivi, visa_py, serial_ports, daqmx, qt, hdf5, identify)
 }
 
 if __name__ == "__main__":

@@ -20,6 +20,10 @@ NETWORK = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 IN_MEMORY = ("tmpfs", "ramfs")
+LONGEST_PATH = (
+    259  # characters of a path on a Windows that was not told to allow more (MAX_PATH less the end)
+)
+LONGEST_NAME = 80  # characters of a run file, with what is added beside it
 SYNCHRONISED = re.compile(
     r"OneDrive.*|Dropbox.*|Google ?Drive.*|My Drive|iCloud ?Drive|Mobile Documents|CloudStorage|Nextcloud.*|ownCloud.*|"
     r"Seafile|pCloud ?Drive|Box|Box Sync|Syncthing|Sync", re.IGNORECASE,
@@ -38,6 +42,7 @@ def check_storage(machine: Machine) -> Iterator[Finding]:
     else:
         yield say.ok(where)
     yield from _place(machine, folder)
+    yield from _long_names(machine, wanted)
     free = shutil.disk_usage(folder).free
     disk = Ending("disk")
     what = f"{free / 1e9:.1f} GB free"
@@ -70,6 +75,29 @@ def _place(machine: Machine, folder: Path) -> Iterator[Finding]:
         )
 
 
+def _long_names(machine: Machine, folder: Path) -> Iterator[Finding]:
+    """Find whether a run's path may be as long as it becomes (Windows)."""
+    if machine.system != "win32":
+        return
+    say = Ending("long names")
+    key, value, length = (
+        r"HKLM\SYSTEM\CurrentControlSet\Control\FileSystem",
+        "LongPathsEnabled",
+        len(str(folder)),
+    )
+    if machine.registry(key).get(value) == 1:
+        yield say.ok(f"paths of more than {LONGEST_PATH} characters are allowed")
+    elif length + 1 + LONGEST_NAME > LONGEST_PATH:
+        yield say.wrong(
+            f"the folder of runs has {length} characters, and a run up to {LONGEST_NAME}: together more than the "
+            f"{LONGEST_PATH} that this Windows allows",
+            "a shorter folder: MHO_RUNS, or --output; or as administrator "
+            f"`reg add {key} /v {value} /t REG_DWORD /d 1 /f`, and log in anew",
+        )
+    else:
+        yield say.ok(f"the folder of runs has {length} of {LONGEST_PATH} characters")
+
+
 def file_system(machine: Machine, folder: Path) -> tuple[str, str]:
     """Return the kind of file system that a folder is on, and the options it is mounted with; "" where not known."""
     best: tuple[int, str, str] = (-1, "", "")
@@ -82,7 +110,11 @@ def file_system(machine: Machine, folder: Path) -> tuple[str, str]:
 
 def cloud_folder(machine: Machine, folder: Path) -> str:
     """Return the name of the folder above that a program synchronises with a server; "" where there is none."""
-    for name in ("OneDrive", "OneDriveCommercial", "OneDriveConsumer"):
+    for name in (
+        "ONEDRIVE",
+        "ONEDRIVECOMMERCIAL",
+        "ONEDRIVECONSUMER",
+    ):  # Python has Windows' names in capitals
         place = machine.environ.get(name)
         if place and (folder == Path(place) or Path(place) in folder.parents):
             return Path(place).name

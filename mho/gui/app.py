@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from mho import runs
 from mho.errors import InputError
-from mho.gui.system_libraries import qt_trouble
+from mho.gui.system_libraries import has_display, qt_trouble
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QCoreApplication, QSettings
@@ -128,7 +128,8 @@ def _application() -> QApplication:
     trouble = qt_trouble()
     if trouble:
         raise InputError(f"the window needs Qt, which cannot be loaded: {trouble}; or use `mho plot`")
-    _check_display()
+    if not has_display():  # Qt would abort the process
+        raise InputError("there is no display to open a window on; log in with a desktop, or use `mho plot`")
     from PySide6.QtWidgets import QApplication
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
@@ -144,13 +145,6 @@ def _discard(reference: weakref.ref[QWidget]) -> None:
     if window is not None and Shiboken.isValid(window):
         window.close()
         Shiboken.delete(window)
-
-
-def _check_display() -> None:
-    """Qt aborts the process when it finds no display."""
-    known = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in known):
-        raise InputError("there is no display to open a window on; log in with a desktop, or use `mho plot`")
 
 
 @contextmanager

@@ -82,6 +82,12 @@ def advice(lacking: Mapping[str, tuple[str, ...]]) -> str:
     return f"{', '.join(lacking)} missing; on Debian and Ubuntu: apt install {' '.join(packages)}"
 
 
+def has_display() -> bool:
+    """Return whether there is a display for windows, or a platform of Qt that needs none."""
+    known = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in known)
+
+
 def _platforms() -> list[str]:
     """Return the platform plugins for a display that Qt tries on Linux, one after the other."""
     if sys.platform != "linux":

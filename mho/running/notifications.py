@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mho.errors import InputError, LimitError, recorded_class
+from mho.errors import InputError, LimitError, needing, recorded_class
 from mho.procedures.stream import Ended, Event
 from mho.runs import Status, outcome_line, status_words
 
@@ -58,12 +58,8 @@ class Notifier:
     """
 
     def __init__(self, addresses: Addresses) -> None:
-        try:
+        with needing("a notification", "apprise"):
             import apprise
-        except ImportError:
-            raise InputError(
-                "notifications need apprise; install mho with its extra: 'mho[notify]'"
-            ) from None
         self._occasions = addresses.occasions
         self._sender = apprise.Apprise()
         for url in addresses.urls:

@@ -25,6 +25,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from mho import platforms
 from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, recorded_name
 from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
@@ -623,9 +624,9 @@ def _stopping_on_signals(control: Control) -> Iterator[None]:
         return
 
     def request(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and control.reason:
+        if number in platforms.here.keys and control.reason:
             raise KeyboardInterrupt(control.reason)
-        control.abort(f"{signal.Signals(number).name} received")
+        control.abort(f"{platforms.here.signal_name(number)} received")
 
     signals = [
         number

@@ -1,7 +1,8 @@
 """Supervises a run in its own process: ends the process if it does not end itself, and makes its bench safe.
 
-The supervisor is this process, small and without instruments, and forks the worker before anything large is imported.
-Signals arrive here and are forwarded, so a worker that hangs or has changed its signal handlers is ended too.
+The supervisor is this process, small and without instruments, and divides itself before anything large is imported: the
+worker is forked, or the command line started again where there is no fork. Signals arrive here and are forwarded, so a
+worker that hangs or has changed its signal handlers is ended too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import select
 import signal
 import sys
 import threading
@@ -18,10 +18,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal, NoReturn
 
-from mho import processes
+from mho import platforms, processes
+from mho.platforms.system import SupervisorSide, WorkerSide
 
 EXIT_LOST, EXIT_STOPPED = 1, 130
 GLANCE = 0.5  # s from one look at the parent to the next
+HURRY = 1.5  # s for a run to end by itself, when the system will end this process within 5 s
 LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's work
 # Code of the user's own runs, whose reports are not believed; the procedure has ended and the bench is being made safe;
 # it had left processes that could use the bench, and were ended, or a thread that could; this process ends regularly.
@@ -76,37 +78,23 @@ class Report:
 
 
 def supervise(note: Note, say: Say) -> Report:
-    """Fork a worker and supervise it. Only the worker returns from here; this process exits with the worker's status.
+    """Start a worker and supervise it. Only the worker returns from here; this process exits with the worker's status.
 
-    Signals that this process ignores stay ignored: `nohup`, a job in the background. Where there is no fork (Windows)
-    it goes on here, without a supervisor.
+    Signals that this process ignores stay ignored: `nohup`, a job in the background.
 
     `note`: called for every bench that a new process had to make safe, with the folder of its name and the
         result; returns a message for the user.
     `say`: called with a message about a run that could not report its own end.
     """
-    if not hasattr(os, "fork"):
-        return Report()
-    reports, tell = os.pipe()
-    leash, write_end = os.pipe()  # ends for the worker when the other end is closed
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    processes.adopt_orphans()
-    worker = os.fork()
-    if worker:
-        os.close(tell)
-        os.close(leash)
-        _Supervisor(worker, reports, note, say).serve()
-    os.close(reports)
-    os.close(write_end)
-    os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    processes.adopt_orphans()
-    report = Report(tell)
+    side = platforms.here.divide()
+    if isinstance(side, SupervisorSide):
+        _Supervisor(side, note, say).serve()
+    assert isinstance(side, WorkerSide)
+    report, obey = Report(side.reports), side.obey
     atexit.register(report.note, "leaving")
 
     def watch() -> None:
-        os.read(leash, 1)
+        obey()
         processes.end_alone(report.lose, lambda: report.bench)
 
     threading.Thread(target=watch, name="watching the supervisor", daemon=True).start()
@@ -116,9 +104,8 @@ def supervise(note: Note, say: Say) -> Report:
 class _Supervisor:
     """Waits for a worker, forwards signals, and makes sure that the bench is safe."""
 
-    def __init__(self, worker: int, reports: int, note: Note, say: Say) -> None:
-        self._worker, self._reports, self._note, self._say = worker, reports, note, say
-        os.set_blocking(reports, False)
+    def __init__(self, worker: SupervisorSide, note: Note, say: Say) -> None:
+        self._worker, self._note, self._say = worker, note, say
         self._rest = b""
         self._used: dict[str, str] = {}  # benches, with the folder they were named from
         self._safe: set[str] = set()  # those that the worker has left safe
@@ -130,94 +117,72 @@ class _Supervisor:
         self._asked = ""  # by which signal the run was asked to stop
         self._stage = 0  # 1: asked to stop, 2: broken off, 3: killed
         self._due = float("inf")
-        self._parent = os.getppid()
-        self._lost = (
-            not processes.shares_group(self._parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        )
-        self._signals = self._take_signals()
+        self._lost = platforms.here.parent_lost()
 
     def serve(self) -> NoReturn:
         """Supervise the worker until it is gone and the bench is safe; exit with its status."""
-        while os.waitid(os.P_PID, self._worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:  # it lives
-            patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
-            select.select([self._signals], [], [], patience)
-            for number in self._received():
-                self._forward(signal.Signals(number))
-            if not self._lost and os.getppid() != self._parent:  # as without a supervisor
-                self._lost = True
+        while self._worker.runs():
+            for number in self._worker.wait(max(0.0, min(self._due - time.monotonic(), GLANCE))):
+                self._forward(number)
+            if self._lost is not None and self._lost():  # as without a supervisor
+                self._lost = None
                 self._forward(signal.SIGTERM)
             self._hear()
             if time.monotonic() >= self._due:
                 self._escalate()
         self._end_whole()
-        status = os.waitstatus_to_exitcode(os.waitpid(self._worker, 0)[1])
-        self._children |= processes.has_children()  # dead by now
+        status = self._worker.reap()
+        self._children |= platforms.here.has_children()  # dead by now
         self._hear()
         sys.exit(self._settle(status))
 
-    def _take_signals(self) -> int:
-        """Route signals into a pipe, one byte each, so that none of them interrupts anything."""
-        out, into = os.pipe()
-        os.set_blocking(out, False)
-        os.set_blocking(into, False)
-        signal.set_wakeup_fd(into, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, lambda number, frame: None)
-        signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a stopped supervisor cannot react
-        return out
-
-    def _received(self) -> bytes:
-        try:
-            return bytes(n for n in os.read(self._signals, 1 << 10) if n != signal.SIGCHLD)
-        except BlockingIOError:
-            return b""
-
     def _hear(self) -> None:
         """Read the worker's reports; the pipe may outlive the worker, and any process may have written to it."""
-        with suppress(BlockingIOError):
-            while chunk := os.read(self._reports, 1 << 12):
-                *lines, self._rest = (self._rest + chunk).split(b"\n")
-                for line in lines:
-                    with suppress(ValueError, TypeError, AttributeError):
-                        words = json.loads(line)
-                        self._leaving |= "leaving" in words
-                        self._children |= "heirs" in words
-                        self._thread |= "thread" in words
-                        self._own_code |= "own_code" in words
-                        self._safe.add(words.get("safe"))
-                        self._safing = "making_safe" in words
-                        self._file = words.get("file", self._file)
-                        if self._safing and self._stage:
-                            self._due = time.monotonic() + processes.SAFING  # impossible before
-                        if "bench" in words:
-                            self._used[words["bench"]] = words["folder"]
-                            self._safe.discard(words["bench"])
+        while chunk := self._worker.read():
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            for line in lines:
+                with suppress(ValueError, TypeError, AttributeError):
+                    words = json.loads(line)
+                    self._leaving |= "leaving" in words
+                    self._children |= "heirs" in words
+                    self._thread |= "thread" in words
+                    self._own_code |= "own_code" in words
+                    self._safe.add(words.get("safe"))
+                    self._safing = "making_safe" in words
+                    self._file = words.get("file", self._file)
+                    if self._safing and self._stage:
+                        self._expect(processes.SAFING)  # impossible before
+                    if "bench" in words:
+                        self._used[words["bench"]] = words["folder"]
+                        self._safe.discard(words["bench"])
 
     # --- stopping ---
 
     def _forward(self, number: signal.Signals) -> None:
-        """Forward a signal; Ctrl-C after that does not wait for a safe point."""
+        """Forward a signal; a key after that does not wait for a safe point, nor does a process with no time left."""
         if self._stage == 0:
-            self._asked, self._stage = number.name, 1
-            os.kill(self._worker, signal.SIGINT if number is signal.SIGQUIT else number)
-            self._due = time.monotonic() + (processes.SAFING if self._safing else processes.ABORT)
-        elif self._stage == 1 and number in (signal.SIGINT, signal.SIGQUIT):
+            self._asked, self._stage = platforms.here.signal_name(number), 1
+            self._worker.send(number)
+            self._expect(processes.SAFING if self._safing else processes.ABORT)
+        elif self._stage == 1 and number in platforms.here.keys:
             self._escalate()
+
+    def _expect(self, seconds: float) -> None:
+        """Grant the worker so many seconds before the next, harder step."""
+        self._due = time.monotonic() + (HURRY if self._worker.hurried else seconds)
 
     def _escalate(self) -> None:
         """Break the run off; the next time, kill it."""
         self._stage += 1
         if self._stage == 2:
-            os.kill(self._worker, signal.SIGINT)
-            self._due = time.monotonic() + processes.BREAK_OFF
+            self._worker.send(signal.SIGINT)
+            self._expect(processes.BREAK_OFF)
         else:
             self._due = float("inf")
             self._end_whole()
 
     def _end_whole(self) -> None:
-        self._children |= processes.end_whole(self._worker, children=True)
+        self._children |= processes.end_whole(self._worker.pid, self._worker.mark, children=True)
 
     # --- the end ---
 
@@ -247,17 +212,13 @@ class _Supervisor:
             return status
         if self._asked and words:
             return EXIT_STOPPED
-        if status < 0:
-            return 128 - status
-        return status or EXIT_LOST
+        return platforms.here.shell_status(status) or EXIT_LOST
 
     def _exit_description(self, status: int) -> str:
         if self._stage == 3:
             within = processes.ABORT + processes.BREAK_OFF
             return f"{self._asked} received; the run did not stop within {within:g} s and was killed"
-        how = (
-            f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
-        )
+        how = platforms.here.exit_words(status)
         return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
     def _made_safe(self, bench: str, folder: str, safety: processes.SafetyResult) -> str:

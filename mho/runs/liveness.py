@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
-from mho.processes import still_runs
+from mho import platforms
 
 HEARTBEAT_PERIOD = 1.0  # how often a writer beats, s
 HEARTBEAT_LIMIT = 10.0  # age of the heartbeat beyond which a writer on another host counts as gone, s
@@ -26,13 +24,13 @@ class Writer:
     host: str  # host name
     pid: int  # process id on that host
     started: float  # Unix time, s; it tells apart two processes that had the same id
-    birth: str = ""  # the same, whatever becomes of the wall clock, see `birth_of`; "" in older files
+    birth: str = ""  # the same, whatever becomes of the wall clock, see `System.birth_of`; "" in older files
 
     @classmethod
     def this_process(cls) -> Writer:
         """Return the calling process."""
         pid = os.getpid()
-        return cls(socket.gethostname(), pid, psutil.Process().create_time(), birth_of(pid))
+        return cls(socket.gethostname(), pid, psutil.Process().create_time(), platforms.here.birth_of(pid))
 
     @property
     def is_of_this_host(self) -> bool:
@@ -54,7 +52,7 @@ class Writer:
 
 def lives(pid: int, birth: str) -> bool:
     """Return whether the process that had this id and this birth is still there; of an unknown birth there is none."""
-    return bool(birth) and birth_of(pid) == birth and _runs(pid)
+    return bool(birth) and platforms.here.birth_of(pid) == birth and _runs(pid)
 
 
 def _runs(pid: int, started: float | None = None) -> bool:
@@ -62,28 +60,8 @@ def _runs(pid: int, started: float | None = None) -> bool:
     try:  # a killed child whose parent has not noticed yet still has an entry in the process table
         process = psutil.Process(pid)
         same = started is None or abs(process.create_time() - started) <= START_TOLERANCE
-        return same and still_runs(process)
+        return same and platforms.here.still_runs(process)
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
         return True
-
-
-def birth_of(pid: int) -> str:
-    """Return a text that distinguishes a process from all others that have or had its id; "" when there is none.
-
-    On Linux the boot and how many ticks after it the process started, from ``/proc/PID/stat``, field 22
-    (proc_pid_stat(5)), counted behind the command's name, which may hold blanks and parentheses: no setting of the
-    clock changes them. Elsewhere the start time that the kernel noted.
-    """
-    if sys.platform == "linux":
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-            return f"{boot} {fields[22 - 3]}"
-        except (OSError, IndexError):
-            return ""
-    try:
-        return repr(psutil.Process(pid).create_time())
-    except psutil.Error:
-        return ""

@@ -22,6 +22,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from mho import platforms
 from mho.runs.reading.text import cut
 from mho.runs.schema import RecordedParameter
 
@@ -61,12 +62,7 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
 @cache
 def processor() -> str:
     """Return the model of the processor."""
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine() or "unknown"
+    return platforms.here.processor() or platform.processor() or platform.machine() or "unknown"
 
 
 @cache

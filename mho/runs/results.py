@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.errors import InputError, nearest
+from mho.errors import InputError, nearest, needing
 from mho.escaping import html
 
 if TYPE_CHECKING:
@@ -93,10 +93,8 @@ class ResultViews:
         InputError
             xarray is not installed.
         """
-        try:
+        with needing("a Dataset", "xarray"):
             import xarray
-        except ImportError as error:
-            raise InputError("a Dataset needs xarray: pip install 'mho[exchange]'") from error
         variables: dict[str, xarray.Variable] = {}
         lengths: dict[str, int] = {}
         for name, value, unit in self._quantities():

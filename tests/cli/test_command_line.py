@@ -189,7 +189,6 @@ def test_an_output_that_cannot_be_a_folder_is_refused(shell, tmp_path):
 # --- what is refused ---
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 @pytest.mark.parametrize(
     "words",
     [("solve", "PIPE"), ("solve", ZUO, "--rhs", "PIPE"), ("solve", ZUO, "--bench", "PIPE"), ("run", "PIPE")],
@@ -609,7 +608,6 @@ def test_what_the_bench_warns_of_is_in_the_file_and_not_printed_twice(tmp_path):
 
 
 @pytest.mark.thorough
-@pytest.mark.skipif(os.name == "nt", reason="no shell that closes an output")
 def test_a_run_whose_outputs_are_closed_is_carried_out(tmp_path):
     run = "run", "read", "--rows", "0", "--columns", "0", "--bench", "arrays", "--output", tmp_path / "run.h5"
     closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "mho", *map(str, run)]

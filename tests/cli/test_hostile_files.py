@@ -40,6 +40,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @contextmanager
 def not_for_ever() -> Iterator[None]:
+    if not hasattr(signal, "SIGALRM"):  # there pytest ends a test that hangs
+        yield
+        return
+
     def hanging(*_: object) -> None:
         raise AssertionError(f"still busy after {HANGING} s")
 

@@ -10,6 +10,7 @@ import pytest
 from fake_machine import machine, only, verdicts
 from queue_runners import Desk, eventually, order, running, served_bench
 
+from mho import platforms
 from mho.doctor import Machine, benches, buses, examine
 from mho.doctor.machine import run_probe
 from mho.instruments.bench import locking
@@ -83,7 +84,7 @@ def test_who_uses_a_bench_is_found_and_whether_it_is_stopped(
 
 @linux
 def test_any_bench_in_use_is_seen() -> None:
-    release = locking.take_name("a-test-of-the-doctor", locking.LockHolder.this())
+    release = platforms.here.take_lock("a-test-of-the-doctor", locking.this_process())
     try:
         assert buses.is_measuring(Machine())
     finally:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_machine import machine, only, verdicts
+from windows_libraries import install
 
 from mho.doctor import buses
 
@@ -34,6 +36,9 @@ KEITHLEY = {
     "busnum": "1",
     "devnum": "7",
 }
+
+
+colons = pytest.mark.skipif(sys.platform == "win32", reason="Linux names interfaces of USB with a colon")
 
 
 def usb(numbers: dict[str, str], kind: tuple[str, str] = ("fe", "03")) -> dict[str, str]:
@@ -92,7 +97,7 @@ def test_what_pyvisa_py_lacks_is_said(unusable: dict[str, str], verdict: str, tm
     there = machine(tmp_path, probes={"visa_py": PY | {"unusable": unusable}})
     found = only(buses.check_visa_py(there), "PyVISA-py")
     assert found.verdict == verdict
-    assert ("mho[hardware]" in found.advice) is (verdict == "note")
+    assert ('-m pip install "pyvisa-py[serial,usb]"' in found.advice) is (verdict == "note")
 
 
 def test_a_missing_libusb_is_said(tmp_path: Path) -> None:
@@ -100,6 +105,7 @@ def test_a_missing_libusb_is_said(tmp_path: Path) -> None:
     assert "libusb" in next(one for one in buses.check_visa_py(there) if one.verdict == "note").advice
 
 
+@colons
 def test_an_instrument_on_usb_is_found(tmp_path: Path) -> None:
     (found,) = buses.check_usb(machine(tmp_path, files=usb(KEITHLEY)))
     assert found.verdict == "ok"
@@ -107,6 +113,7 @@ def test_an_instrument_on_usb_is_found(tmp_path: Path) -> None:
     assert found.private == ("04412345",)
 
 
+@colons
 @pytest.mark.parametrize(
     ("vendor", "kind", "there"),
     [("05e6", ("ff", "00"), True), ("1234", ("fe", "03"), True), ("1234", ("03", "01"), False)],
@@ -116,6 +123,7 @@ def test_what_is_an_instrument(vendor: str, kind: tuple[str, str], there: bool, 
     assert bool(found) is there
 
 
+@colons
 @pytest.mark.parametrize(("groups", "group"), [("plugdev:x:46:\n", "plugdev"), ("wheel:x:10:\n", "users")])
 @pytest.mark.usefixtures("closed")
 def test_a_node_that_may_not_be_opened_gets_its_udev_rule(groups: str, group: str, tmp_path: Path) -> None:
@@ -157,10 +165,60 @@ def test_a_serial_port_that_may_not_be_opened_names_its_group(
     assert "ModemManager" in second.found
 
 
-def test_serial_ports_of_windows(tmp_path: Path) -> None:
-    listing = "    \\Device\\VCP0    REG_SZ    COM3\n    \\Device\\Serial0    REG_SZ    COM11\n"
-    (found,) = buses.check_serial(machine(tmp_path, system="win32", programs={"reg query": listing}))
-    assert found.found == "COM3, COM11"
+SERIALCOMM = (
+    "\r\nHKEY_LOCAL_MACHINE\\HARDWARE\\DEVICEMAP\\SERIALCOMM\r\n"
+    "    \\Device\\VCP0    REG_SZ    COM3\r\n    \\Device\\Serial 0    REG_SZ    COM11\r\n\r\n"
+)
+
+
+def test_serial_ports_of_windows_and_what_is_at_each(tmp_path: Path) -> None:
+    port = {
+        "port": "COM3",
+        "description": "USB Serial Port",
+        "vendor": "0403",
+        "product": "6001",
+        "serial": "A1B2",
+    }
+    there = machine(
+        tmp_path,
+        system="win32",
+        programs={r"reg query HKLM\HARDWARE\DEVICEMAP\SERIALCOMM /reg:64": SERIALCOMM},
+        probes={"serial_ports": [port]},
+    )
+    (found,) = buses.check_serial(there)
+    assert (found.verdict, found.found) == ("ok", "COM3 (USB Serial Port, 0403:6001, serial A1B2); COM11")
+    assert found.private == ("A1B2",)
+
+
+@pytest.mark.parametrize(("listing", "words"), [(SERIALCOMM, "COM3; COM11"), ("", "none")])
+def test_without_pyserial_the_ports_of_windows_have_no_description(
+    listing: str, words: str, tmp_path: Path
+) -> None:
+    there = machine(tmp_path, system="win32", programs={"reg query": listing}, probes={"serial_ports": None})
+    (found,) = buses.check_serial(there)
+    assert (found.verdict, found.found) == ("note", words)
+    assert "pyserial" in found.advice
+
+
+def test_drivers_of_windows_are_named_with_their_version(tmp_path: Path) -> None:
+    ni = "National Instruments"
+    there = install(
+        tmp_path,
+        ("System32/ni4882.dll", "64 bits", "23.5.0.1", ni),
+        ("SysWOW64/nicaiu.dll", "32 bits", "9.3.0.0", ni),
+    )
+    facts = {"system": "win32", "environ": there, "probes": {"daqmx": {"version": "9.3", "devices": []}}}
+    assert [one.found for one in buses.check_gpib(machine(tmp_path, **facts))] == [
+        f"ni4882.dll 23.5.0.1 of {ni}, 64 bits"
+    ]
+    found = list(buses.check_daqmx(machine(tmp_path, **facts)))
+    assert [one.verdict for one in found] == ["wrong", "note"]
+    assert "of 64 bits" in found[0].advice
+    there = install(tmp_path / "bare")
+    (found,) = buses.check_daqmx(
+        machine(tmp_path, system="win32", environ=there, probes={})
+    )  # nothing is asked
+    assert found.found.startswith("no nicaiu.dll")
 
 
 def test_gpib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,3 +260,9 @@ def test_this_machine_s_own_libraries_answer(probe: str) -> None:
     from mho.doctor.machine import run_probe
 
     assert {"resources", "devices"} & set(run_probe(probe))
+
+
+def test_this_machine_s_own_serial_ports_are_listed() -> None:
+    from mho.doctor.machine import run_probe
+
+    assert all(one["port"] for one in run_probe("serial_ports") or ())

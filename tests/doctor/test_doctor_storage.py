@@ -84,8 +84,33 @@ def test_a_synchronised_folder_is_noted(folder: str, there: bool, tmp_path: Path
 def test_a_synchronised_folder_of_another_name_is_known_from_the_environment(tmp_path: Path) -> None:
     place = tmp_path / "Wolke" / "runs"
     place.mkdir(parents=True)
-    found = examined(tmp_path, runs=place, environ={"OneDriveCommercial": str(place.parent)})
+    found = examined(tmp_path, runs=place, environ={"ONEDRIVECOMMERCIAL": str(place.parent)})
     assert "'Wolke'" in only(found, "synchronised").found
+
+
+ALLOWED = {"reg query": "    LongPathsEnabled    REG_DWORD    0x1\r\n"}
+REFUSED = {"reg query": "    LongPathsEnabled    REG_DWORD    0x0\r\n"}
+FITS = storage.LONGEST_PATH - 1 - storage.LONGEST_NAME
+
+
+@pytest.mark.parametrize(
+    ("programs", "length", "verdict", "words"),
+    [
+        (ALLOWED, FITS + 1, "ok", "more than 259 characters are allowed"),
+        (REFUSED, FITS, "ok", f"{FITS} of 259"),
+        (REFUSED, FITS + 1, "wrong", f"{FITS + 1} characters, and a run up to 80"),
+        ({}, FITS + 1, "wrong", f"{FITS + 1} characters"),
+    ],
+)
+def test_a_path_that_becomes_too_long_for_windows(
+    programs: dict[str, str], length: int, verdict: str, words: str, tmp_path: Path
+) -> None:
+    folder = Path("/", "r" * 90).absolute()  # on Windows with a drive
+    runs = folder / ("r" * (length - len(str(folder)) - 1))
+    found = only(examined(tmp_path, system="win32", runs=runs, programs=programs), "long names")
+    assert found.verdict == verdict
+    assert words in found.found
+    assert ("LongPathsEnabled" in found.advice) is (verdict == "wrong")
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(5e8, "wrong"), (5e9, "note"), (5e10, "ok")])

@@ -15,6 +15,7 @@ from daily import daily
 from queue_runners import LIVING, SUPPORT, eventually, order
 from run_writers import WriterProcess
 
+from mho import platforms
 from mho.cli.main import main
 from mho.gui.queue import JobsModel, job_sentence
 from mho.gui.runs.table import COLUMNS
@@ -25,7 +26,6 @@ from mho.running.runner.messages import RUNNER_GONE, JobAssignment
 from mho.running.runner.outcome import JobOutcome, as_it_stands, recorded_outcome
 from mho.running.runner.worker import _run
 from mho.runs import RunFile, RunIndex
-from mho.runs.liveness import birth_of
 
 Words = dict[str, str]
 
@@ -179,7 +179,7 @@ def test_a_job_whose_worker_has_gone_is_not_left_while_its_runner_lives(runner, 
         with Queue(folder / "queue.sqlite") as queue:
             queue.add(order())
             job = queue.begin(1, run=folder / "a.h5", worker=gone.pid, worker_birth="of another")
-        birth = birth_of(living.pid) if runner else "of another"
+        birth = platforms.here.birth_of(living.pid) if runner else "of another"
         job = as_it_stands(replace(job, runner=living.pid, runner_birth=birth))
         living.communicate(b"\n")
     assert job.status is JobStatus.INTERRUPTED

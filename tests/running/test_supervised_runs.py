@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from queue_procedures import Reading
-from queue_runners import ROOT, SUPPORT, Desk, eventually, nowhere, order, running, served_bench, unsafe_roles
+from queue_runners import ROOT, Desk, eventually, nowhere, order, running, served_bench, unsafe_roles
+from supervised_runs import ROLES, Runs
 
 from mho import run
 from mho.cli.experiments.plan import run_plan
@@ -23,7 +23,6 @@ from mho.cli.main import main
 from mho.errors import BenchError, InstrumentError, UnsafeError
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.laboratory.laboratory import Laboratory
 from mho.procedures.stream import BenchTaken, Ended, Message, Started
 from mho.running.queue import JobStatus, Queue, queue_path
 from mho.running.safety_statement import SUPERVISOR_GONE, observed_safety
@@ -35,7 +34,6 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX"),
 ]
 
-ROLES = {"smu", "gate", "pulser", "board"}  # what is on while a cell is measured
 PLAN = """
 name = "two"
 bench = "{bench}"
@@ -44,57 +42,6 @@ procedure = "read"
 [[sweep]]
 seed = [1, 2]
 """
-LONGEST = 60.0  # s for a run to end, on a busy computer
-
-
-class Runs:
-    """Starts `mho run` on a served bench, in a session of its own, and ends what is left."""
-
-    def __init__(self, folder: Path, bench: str, laboratory: Laboratory) -> None:
-        self.folder, self.bench, self.laboratory = folder, bench, laboratory
-        self.started: list[subprocess.Popen[str]] = []
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "run.h5"
-
-    def said(self) -> str:
-        """What the runs have said so far."""
-        return (self.folder / "said.txt").read_text("utf-8")
-
-    def start(
-        self, how: str, *words: str, procedure: str = "queue_procedures:Going", **options: Any
-    ) -> subprocess.Popen[str]:
-        """Start a run that goes wrong in this way, and wait until it is about to."""
-        marker = self.folder / "marker"
-        command = [sys.executable, "-m", "mho", "run", procedure, how]
-        command += ["--marker", str(marker), "--bench", self.bench, "--output", str(self.path), *words]
-        with (self.folder / "said.txt").open("a", encoding="utf-8") as said:
-            process = subprocess.Popen(
-                command,
-                cwd=SUPPORT,
-                env={"MHO_RUNS": str(self.folder)} | os.environ | {"PYTHONPATH": str(ROOT)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-                start_new_session=True,
-                **options,
-            )
-        self.started.append(process)
-        eventually(lambda: marker.exists() or process.poll() is not None)
-        return process
-
-    def end(self, process: subprocess.Popen[str]) -> tuple[int, str]:
-        """Wait for its end; return exit status and what was said."""
-        process.communicate(timeout=LONGEST)
-        said = self.said()
-        assert "Traceback" not in said
-        return process.returncode, said
-
-    def worker_of(self, process: subprocess.Popen[str]) -> psutil.Process:
-        (worker,) = psutil.Process(process.pid).children()
-        return worker
 
 
 @pytest.fixture

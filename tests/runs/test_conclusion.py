@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import h5py
@@ -219,7 +220,7 @@ def test_an_index_of_an_older_version_is_made_anew(new_path: NewPath, header: Ru
     with RunIndex(tmp_path) as index:
         index.update()
         index.annotations.tag(index.search()[0].facts.run_id, "keep")
-    with sqlite3.connect(tmp_path / "index.sqlite") as store:
+    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as store, store:
         for column in ("conclusion", "line", "warnings", "measured", "unsafe"):
             store.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         store.execute("PRAGMA user_version = 1")

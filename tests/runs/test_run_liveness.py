@@ -7,8 +7,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from mho.processes import still_runs
-from mho.runs.liveness import Writer, birth_of
+from mho import platforms
+from mho.runs.liveness import Writer
 
 NOW = 1e9
 
@@ -32,11 +32,13 @@ def test_a_clock_that_was_set_makes_no_other_process_of_it() -> None:
 
 def test_a_process_that_is_gone_is_gone_reaped_or_not() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    writer = Writer("", child.pid, psutil.Process(child.pid).create_time(), birth_of(child.pid))
+    writer = Writer(
+        "", child.pid, psutil.Process(child.pid).create_time(), platforms.here.birth_of(child.pid)
+    )
     writer = replace(writer, host=Writer.this_process().host)
     assert writer.lives(heartbeat=0, now=NOW)
     child.kill()
-    while still_runs(psutil.Process(child.pid)):
+    while platforms.here.still_runs(psutil.Process(child.pid)):
         pass
     assert not writer.lives(heartbeat=NOW, now=NOW)
     child.communicate()

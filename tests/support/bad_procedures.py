@@ -17,8 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from queue_procedures import CELL, Reading, be_deaf, leave_a_child, leave_a_daemon
 
+from mho import platforms
 from mho.instruments import Bench
 from mho.procedures import Parameter
 from mho.procedures.stream import Stream
@@ -50,13 +52,13 @@ def busy_in_c(bench: Bench, stream: Stream) -> None:
 
 
 def ignore_signals(bench: Bench, stream: Stream) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in platforms.here.stopping:
         signal.signal(number, signal.SIG_IGN)
     time.sleep(LONG)
 
 
 def handle_signals(bench: Bench, stream: Stream) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in platforms.here.stopping:
         signal.signal(number, lambda *_: None)
     time.sleep(LONG)
 
@@ -127,7 +129,7 @@ def raise_base(bench: Bench, stream: Stream) -> None:
 
 
 def become_another(bench: Bench, stream: Stream) -> None:
-    os.execvp("sleep", ["sleep", str(LONG)])
+    os.execv(sys.executable, [sys.executable, "-c", f"import time; time.sleep({LONG})"])
 
 
 def fork_late(bench: Bench, stream: Stream) -> None:
@@ -187,7 +189,7 @@ WAYS: dict[str, Callable[[Bench, Stream], Any]] = {
     "abort": lambda bench, stream: os.abort(),
     "kill group": lambda bench, stream: os.killpg(0, signal.SIGKILL),
     "stop itself": lambda bench, stream: os.kill(os.getpid(), signal.SIGSTOP),
-    "kill parent": lambda bench, stream: (os.kill(os.getppid(), signal.SIGKILL), time.sleep(LONG)),
+    "kill parent": lambda bench, stream: (psutil.Process(os.getppid()).kill(), time.sleep(LONG)),
     "another program": become_another,
     "fork": lambda bench, stream: leave_a_child(),
     "fork a daemon": lambda bench, stream: leave_a_daemon(),
@@ -205,3 +207,15 @@ WAYS: dict[str, Callable[[Bench, Stream], Any]] = {
     "delete the file": delete_the_file,
     "raise BaseException": raise_base,
 }
+
+FORKING = (
+    "deaf",
+    "kill group",
+    "stop itself",
+    "fork",
+    "fork a daemon",
+    "fork late",
+    "fork at exit",
+    "process stays",
+)
+"""Those that need POSIX."""

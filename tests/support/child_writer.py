@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import resource
 import struct
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,9 @@ import numpy as np
 import mho.runs.writing.live_file as live_file
 from mho.errors import RunFileError
 from mho.runs import Array, Column, Layout, Map, RunHeader, RunWriter, Table
+
+with suppress(ImportError):  # Windows limits no file's size
+    import resource
 
 LAYOUT = Layout(
     tables=(

@@ -32,6 +32,9 @@ def machine(
 
     plain = {
         "system": "linux",
+        "python": "win-amd64",
+        "encoding": "utf-8",
+        "battery": lambda: None,
         "environ": {},
         "home": root / "home" / "anna",
         "user": "anna",

@@ -22,7 +22,7 @@ import psutil
 from bad_replies import BAD, BadReply
 from queue_runners import ROOT, SUPPORT, Desk, eventually, running, served_bench, start_runner, unsafe_roles
 
-from mho import run
+from mho import platforms, run
 from mho.errors import RunFileError
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.procedures import Read
@@ -132,8 +132,24 @@ def start(bench: str, path: Path, *words: str) -> subprocess.Popen[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        **platforms.here.apart(),
     )
+
+
+def worker_of(process: subprocess.Popen[str]) -> psutil.Process | None:
+    """Return the worker that a supervisor has started."""
+    children = psutil.Process(process.pid).children()
+    return next((one for one in children if not platforms.here.is_the_systems(one)), None)
+
+
+def kill(pid: int, group: bool = False) -> None:
+    """Kill a worker, or all of its group; where there are no groups, all that descends from it."""
+    if group and hasattr(os, "killpg"):
+        os.killpg(pid, signal.SIGKILL)
+        return
+    worker = psutil.Process(pid)
+    for one in (*(worker.children(recursive=True) if group else ()), worker):
+        one.kill()
 
 
 def finish(process: subprocess.Popen[str], worker: psutil.Process | None, laboratory: Laboratory) -> str:
@@ -142,7 +158,11 @@ def finish(process: subprocess.Popen[str], worker: psutil.Process | None, labora
     if worker is not None:
         eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     deadline = time.monotonic() + 30.0  # of whom a worker without supervisor has called to make safe
-    while process.returncode == -signal.SIGKILL and unsafe_roles(laboratory) and time.monotonic() < deadline:
+    while (
+        platforms.here.is_kill(process.returncode)
+        and unsafe_roles(laboratory)
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.1)
     return words
 
@@ -156,17 +176,15 @@ def kill_runs(tally: Tally, count: int, folder: Path, seed: int) -> Tally:
             path = folder / f"{number}.h5"
             process = start(bench, path, "read", "--rows", "0:2", "--columns", "0:2", "--repeats", "100000")
             try:
-                worker = eventually(lambda at=process: next(iter(psutil.Process(at.pid).children()), None))
+                worker = eventually(lambda at=process: worker_of(at))
                 if number % 4:
                     eventually(path.exists)
                 delay = float(rng.uniform(0.0, 1.5 if number % 4 else 5.0))
                 time.sleep(delay)
                 if who == "supervisor":
                     process.kill()
-                elif who == "group":
-                    os.killpg(worker.pid, signal.SIGKILL)
                 else:
-                    worker.kill()
+                    kill(worker.pid, who == "group")
                 words = finish(process, worker, laboratory)
             finally:
                 process.kill()
@@ -183,7 +201,7 @@ def misbehave(tally: Tally, ways: Sequence[str], folder: Path) -> Tally:
             try:
                 eventually(lambda at=process, note=marker: note.exists() or at.poll() is not None)
                 if process.poll() is None:
-                    worker = next(iter(psutil.Process(process.pid).children()), None)
+                    worker = worker_of(process)
                     time.sleep(1.0)
                     process.send_signal(signal.SIGTERM)
                     words = finish(process, worker, laboratory)
@@ -227,7 +245,7 @@ def kill_jobs(tally: Tally, count: int, folder: Path, seed: int) -> Tally:
                     runners[-1].kill()
                     runners[-1].wait()
                 if who != "runner":
-                    (os.killpg if who == "group" else os.kill)(job.worker, signal.SIGKILL)
+                    kill(job.worker, who == "group")
                 if who in ("runner", "both"):
                     runners.append(start_runner(desk))
                 settled = desk.wait(wanted, JobStatus.INTERRUPTED, JobStatus.ABORTED, JobStatus.FAILED)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,11 @@ def leave_a_child() -> None:
     time.sleep(600)
 
 
+def start_a_program() -> None:
+    """And comes to its end, while that goes on."""
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+
+
 def leave_a_daemon() -> None:
     """The same of a child that has left session, group and parent behind."""
     if os.fork() == 0:
@@ -118,6 +125,7 @@ def leave_a_daemon() -> None:
 
 
 WAYS: dict[str, Any] = {
+    "start": start_a_program,
     "deceive": deceive,
     "child": leave_a_child, "daemon": leave_a_daemon,
     "fail": fail, "segfault": segfault, "kill": kill, "leave": leave, "block": block, "deaf": be_deaf,

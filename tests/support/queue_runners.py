@@ -17,6 +17,7 @@ from typing import Any
 
 from repository import ROOT, SUPPORT
 
+from mho import platforms
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server
@@ -25,12 +26,11 @@ from mho.running.queue import Job, JobStatus, Order, Queue
 from mho.running.runner import Runner, RunnerClient, StopTimeouts
 from mho.running.runner.messages import Event
 from mho.running.runner.worker_process import STOP_TIMEOUTS
-from mho.runs.liveness import birth_of
 
 PATIENCE = (
     110.0  # s: each job starts a process, which a busy machine makes slow; below the time limit of a test
 )
-LIVING: dict[str, Any] = {"worker": os.getpid(), "worker_birth": birth_of(os.getpid())}
+LIVING: dict[str, Any] = {"worker": os.getpid(), "worker_birth": platforms.here.birth_of(os.getpid())}
 """A worker that is there: the test itself."""
 
 

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mho.errors import InputError
+from mho.errors import InputError, needing
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
     import pandas
     import xarray
-
-EXTRA = "pip install 'mho[exchange]'"
 
 
 class Run(RunFile):
@@ -74,10 +72,8 @@ class Run(RunFile):
         InputError
             pandas is not installed.
         """
-        try:
+        with needing("a DataFrame", "pandas"):
             from mho.analysis.datasets.frames import frame_of
-        except ImportError as error:
-            raise InputError(f"a DataFrame needs pandas: {EXTRA}") from error
         return frame_of(self, name or self._first())
 
     def to_xarray(
@@ -106,17 +102,13 @@ class Run(RunFile):
         InputError
             xarray, or dask where chunks are asked for, is not installed.
         """
-        try:
+        with needing("a Dataset", "xarray"):
             from mho.analysis.datasets.xarray_values import labelled
-        except ImportError as error:
-            raise InputError(f"a Dataset needs xarray: {EXTRA}") from error
         result = labelled(self, name or self._first(), grid=grid)
         if chunks is None:
             return result
-        try:
+        with needing("an array in chunks", "dask"):
             return result.chunk(chunks)
-        except ImportError as error:
-            raise InputError("chunks need dask: pip install 'mho[campaigns]'") from error
 
     def _first(self) -> str:
         return self.default or next(iter((*self.tables, *(f"maps/{one}" for one in self.maps))), "")

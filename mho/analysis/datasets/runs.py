@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from mho.analysis.datasets.run import EXTRA, Run
+from mho.analysis.datasets.run import Run
 from mho.analysis.reports import RunRow, find_runs, row_of_card, table_of
-from mho.errors import InputError, RunFileError
+from mho.errors import RunFileError, needing
 from mho.runs import RunIndex, runs_folder
 from mho.runs.conclusion import GOING_ON
 from mho.runs.index import Card, read_card
@@ -109,10 +109,8 @@ class Runs(Sequence[Run]):
         InputError
             pandas is not installed.
         """
-        try:
+        with needing("a DataFrame", "pandas"):
             from mho.analysis.datasets.frames import frame_of_runs
-        except ImportError as error:
-            raise InputError(f"a DataFrame needs pandas: {EXTRA}") from error
         return frame_of_runs(table_of(self.rows()))
 
     def to_xarray(self, name: str, *, dim: str = "run", by: str | Sequence[str] = ()) -> xarray.Dataset:
@@ -137,10 +135,8 @@ class Runs(Sequence[Run]):
         InputError
             No run has it, a name of `dim` or `by` is unknown, or xarray is not installed.
         """
-        try:
+        with needing("a Dataset", "xarray"):
             from mho.analysis.datasets.xarray_values import stack
-        except ImportError as error:
-            raise InputError(f"a Dataset needs xarray: {EXTRA}") from error
         names = [one.strip() for one in by.split(",")] if isinstance(by, str) else list(by)
         return stack(self, self.rows(), name, dim, [one for one in names if one], self.skip)
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mho.analysis.datasets import StoredValues, TableGrid, grid_of, rows_of
 from mho.analysis.exports.series import SeriesGroup, read_contents, run_facts
-from mho.errors import InputError
+from mho.errors import needing
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
@@ -35,10 +35,8 @@ def to_xarray(path: str | os.PathLike[str]) -> xarray.Dataset:
     Raises `RunFileError`: the run file is missing, foreign or damaged; `InputError`: xarray or h5netcdf is not
     installed.
     """
-    try:
+    with needing("a Dataset", "xarray"):
         import xarray
-    except ImportError as error:
-        raise InputError("a Dataset needs xarray: pip install 'mho[exchange]'") from error
     content = io.BytesIO()
     with RunFile(path) as run:
         write_netcdf(run, content)
@@ -51,10 +49,8 @@ def write_netcdf(run: RunFile, target: Path | BinaryIO) -> None:
 
     Raises `InputError`: h5netcdf is not installed.
     """
-    try:
+    with needing("export to netcdf", "h5netcdf"):
         import h5netcdf
-    except ImportError as error:
-        raise InputError("export to netcdf needs h5netcdf: pip install 'mho[exchange]'") from error
     with h5netcdf.File(target, "w") as netcdf:
         netcdf.attrs.update(_attributes(run))
         taken: set[str] = set()

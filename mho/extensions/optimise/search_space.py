@@ -25,7 +25,7 @@ from scipy.stats import qmc
 
 from mho.array_types import Floats
 from mho.chip_maps import WriteVerifySettings
-from mho.errors import InputError, LimitError
+from mho.errors import InputError, LimitError, needing
 from mho.procedures import nearest
 
 ELITE = 6  # points from which others are made
@@ -95,12 +95,8 @@ class Bayesian:
     """
 
     def __init__(self, start: Floats, seed: int) -> None:
-        try:
+        with needing("the search `bayesian`", "optuna", otherwise=", or leave --search out"):
             import optuna
-        except ImportError:
-            raise InputError(
-                "the search `bayesian` needs optuna: pip install 'mho[optimise]', or leave --search out"
-            ) from None
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = {
             f"x{number}": optuna.distributions.FloatDistribution(0.0, 1.0) for number in range(len(start))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from mho import platforms
 from mho.errors import QueueError
-from mho.processes import environment
+from mho.processes import environment, python
 from mho.running import queue as job_queue
 from mho.running import runner as runners
 
@@ -82,12 +82,12 @@ def _start_detached(arguments: list[str], runs: Path, log: Path) -> subprocess.P
     try:
         with log.open("ab") as errors:
             process = subprocess.Popen(
-                [sys.executable, *arguments],
+                [python(), *arguments],
                 env=environment(MHO_RUNS=str(runs)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                start_new_session=True,
+                **platforms.here.apart(),
             )
     except OSError as error:
         raise QueueError(

@@ -11,16 +11,11 @@ from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Any, Self
 
-from mho.processes import shares_group
+from mho import platforms
 
 log = logging.getLogger(__name__)
 
-STOPPING: tuple[signal.Signals, ...] = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    # Sent when the terminal closes, or the program that started the run ends. Windows does not have it.
-    *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
-)
+STOPPING = platforms.here.stopping
 GLANCE = 0.5  # s between checks of the parent
 
 
@@ -49,6 +44,7 @@ class HandledSignals:
         self._installed: dict[signal.Signals, _Handler] = {}
 
     def __enter__(self) -> Self:
+        platforms.here.watch_console()
         try:
             for number, call in self._calls.items():
                 before = signal.getsignal(number)
@@ -161,25 +157,21 @@ class EndingSignals:
         if self._leaving and not self._over.is_set():
             return  # leaving takes time, and must begin only once
         self._leaving = True
-        log.warning("%s received: the bench is made safe, and the program ends", signal.Signals(number).name)
+        log.warning(
+            "%s received: the bench is made safe, and the program ends", platforms.here.signal_name(number)
+        )
         raise SystemExit(128 + number)
 
 
 def _watch_parent(over: threading.Event) -> None:
-    """Send SIGTERM to this process when its parent is gone, until `over` is set.
-
-    A process that is meant to outlive its parent gets none: a job of an interactive shell and a daemon lead a process
-    group of their own, and `nohup` ignores SIGHUP. A parent that is gone already (`sh -c "run &"`) cannot be lost.
-    """
-    if os.name != "posix":
-        return
-    parent = os.getppid()
-    if not shares_group(parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    """Send SIGTERM to this process when its parent is gone, until `over` is set, unless it is meant to outlive that."""
+    lost = platforms.here.parent_lost()
+    if lost is None:
         return
 
     def watch() -> None:
         while not over.wait(GLANCE):
-            if os.getppid() != parent:
+            if lost():
                 log.warning("the program that started this one is gone")
                 os.kill(os.getpid(), signal.SIGTERM)
                 return

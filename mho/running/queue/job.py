@@ -139,7 +139,7 @@ class Job:
     resume_of: Path | None  # the run file of the attempt that the next one takes up
     attempts: int  # how often it was begun
     worker: int | None  # process id of the worker that has it
-    worker_birth: str | None  # tells that process from others, see `liveness.birth_of`
+    worker_birth: str | None  # tells that process from others, see `System.birth_of`
     runner: int | None  # the same of the runner that began it
     runner_birth: str | None
     added: float  # Unix time, s, as the two below

@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from mho import platforms
 from mho.errors import QueueError
 from mho.running.queue import database
 from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Decision, Job, JobStatus, Lane, Order, Policy, Total
 from mho.runs.conclusion import Conclusion
-from mho.runs.liveness import birth_of
 from mho.runs.paths import DEFAULT_FOLDER
 
 NAME = "queue.sqlite"
@@ -337,7 +337,8 @@ class Queue:
                 return None
             return self._set(
                 number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=result[0].attempts + 1,
-                worker=worker, worker_birth=worker_birth, runner=os.getpid(), runner_birth=birth_of(os.getpid()),
+                worker=worker, worker_birth=worker_birth,
+                runner=os.getpid(), runner_birth=platforms.here.birth_of(os.getpid()),
                 started=time.time(), ended=None, error="", conclusion=None,
             )  # fmt: skip
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from multiprocessing import AuthenticationError
 from pathlib import Path
 from typing import Self
 
+from mho import platforms
 from mho.errors import QueueError, UnsafeError
 from mho.input_files import bench_key
 from mho.running.queue.store import queue_path
-from mho.running.runner.connection import PATIENCE, Rendezvous, RunnerAddress, Wire, set_patience
+from mho.running.runner.connection import PATIENCE, Rendezvous, RunnerAddress, Wire
 from mho.running.runner.messages import Event, Request, RequestRefused, RunnerState, decode
 
 ANSWER_WITHIN = 40.0  # s; the runner gives up after 30
@@ -116,10 +116,9 @@ class RunnerClient:
         card = self._place.card()
         if card is None:
             raise self._silent(None)  # one that is published a moment later has not been asked
-        unix = isinstance(card.address, str)
-        sock = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+        sock = platforms.here.connect_to(card.address)
         try:
-            set_patience(sock, PATIENCE)
+            platforms.here.set_patience(sock, PATIENCE)
             sock.connect(card.address)
             return Wire.opened(sock, card.secret)
         except AuthenticationError as error:

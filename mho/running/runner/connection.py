@@ -11,8 +11,6 @@ import json
 import os
 import secrets
 import socket
-import stat
-import struct
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,11 +20,10 @@ from multiprocessing.connection import Connection, answer_challenge, deliver_cha
 from pathlib import Path
 from typing import Any
 
+from mho import platforms
 from mho.errors import QueueError, os_errors_as
-from mho.runs.liveness import birth_of, lives
+from mho.runs.liveness import lives
 
-LOOPBACK = "127.0.0.1"
-SOCKET_NAME_LIMIT = 100  # bytes; the system takes little more (sun_path, 108 on Linux and 104 on macOS)
 SUFFIX = ".runners"
 
 
@@ -35,7 +32,7 @@ class RunnerAddress:
     """Address of a runner for its clients; readable only by its user."""
 
     pid: int  # of its process
-    birth: str  # of its process, see `mho.runs.liveness.birth_of`
+    birth: str  # of its process, see `mho.platforms.system.System.birth_of`
     address: str | tuple[str, int]  # path of its socket, or loopback host and port
     secret: bytes  # shared secret that both sides prove to know
 
@@ -68,27 +65,23 @@ class Rendezvous:
 
     def prepare(self) -> None:
         """Make the folder if it is missing; only a runner needs it."""
-        _make_private(self.folder)
+        with os_errors_as(QueueError, f"the folder {self.folder} for runners cannot be made"):
+            platforms.here.make_private(self.folder)
+        _check_private(self.folder)
 
     def listen(self) -> socket.socket:
         """Return a socket that listens here; only for the runner that holds the lock."""
-        if not hasattr(socket, "AF_UNIX"):
-            return socket.create_server((LOOPBACK, 0))
         beside = self.folder / f"{self._stem}.socket"
-        if len(os.fsencode(beside)) <= SOCKET_NAME_LIMIT:
-            with suppress(OSError):  # not every file system has sockets
-                return _listening(beside)
-        path = self._elsewhere()
-        _make_private(path.parent)
-        if len(os.fsencode(path)) > SOCKET_NAME_LIMIT:
-            raise QueueError(f"{path} is too long a name for a socket; set TMPDIR to a shorter folder")
-        with os_errors_as(QueueError, f"the runner's socket {path} cannot be made"):
-            return _listening(path)
+        with os_errors_as(QueueError, f"no socket for the runner can be made beside {self.folder}, nor in the folder for "
+                          "temporary files (TMPDIR), which must be yours, and short"):  # fmt: skip
+            return platforms.here.listen(beside, self._elsewhere())
 
     def publish(self, listener: socket.socket) -> RunnerAddress:
         """Write the address with a new secret, atomically."""
         pid = os.getpid()
-        card = RunnerAddress(pid, birth_of(pid), listener.getsockname(), secrets.token_bytes(32))
+        card = RunnerAddress(
+            pid, platforms.here.birth_of(pid), listener.getsockname(), secrets.token_bytes(32)
+        )
         draft = self._card.with_suffix(f".{card.pid}.part")
         with os_errors_as(QueueError, f"the runner's card {self._card} cannot be written"):
             draft.unlink(missing_ok=True)
@@ -124,41 +117,19 @@ class Rendezvous:
 
     def _elsewhere(self) -> Path:
         """Return the socket's place when its name beside the queue is too long; the address file contains it."""
-        user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+        user = platforms.here.user()
         whose = hashlib.sha256(f"{self.folder}\0{self._stem}".encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"mho-{user}" / f"{whose}.socket"
 
 
-def _listening(path: Path) -> socket.socket:
-    """Return a Unix socket that listens at `path`, for its user alone."""
-    path.unlink(missing_ok=True)  # left by a runner that was killed
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.bind(str(path))
-        path.chmod(0o600)
-        listener.listen()
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _make_private(folder: Path) -> None:
-    """Create this user's folder if it is missing, and deny access to all other users."""
-    with os_errors_as(QueueError, f"the folder {folder} for runners cannot be made"):
-        folder.mkdir(mode=0o700, exist_ok=True)
-    _check_private(folder)
-
-
 def _check_private(folder: Path) -> None:
-    if hasattr(os, "getuid"):
-        status = folder.lstat()
-        private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
-        if not private:
-            raise QueueError(
-                f"the folder {folder} must be yours, and closed to others: give the command as its owner, or see that "
-                "no runner is there and remove it"
-            )
+    with os_errors_as(QueueError, f"whose the folder {folder} is cannot be told"):
+        private = platforms.here.is_private(folder)
+    if not private:
+        raise QueueError(
+            f"the folder {folder} must be yours, and closed to others: give the command as its owner, or see that "
+            "no runner is there and remove it"
+        )
 
 
 LIMIT = 1 << 24  # bytes of a message from the runner; a row of a large table is one
@@ -188,10 +159,10 @@ class Wire:
 
     def _proving(self, secret: bytes, *, first: _Challenge, then: _Challenge) -> Wire:
         try:
-            set_patience(self._sock, PATIENCE)
+            platforms.here.set_patience(self._sock, PATIENCE)
             first(self._connection, secret)
             then(self._connection, secret)
-            set_patience(self._sock, 0.0)
+            platforms.here.set_patience(self._sock, 0.0)
         except AssertionError:  # of the library: the other side said something else
             self.release()
             raise AuthenticationError("it does not speak as a runner or a client does") from None
@@ -224,11 +195,3 @@ class Wire:
         """Close the socket, when no thread uses it any more."""
         self.close()
         self._connection.close()
-
-
-def set_patience(sock: socket.socket, seconds: float) -> None:
-    """Set the timeout of connecting, reading and writing, s; 0 is unlimited."""
-    if os.name == "posix":
-        time = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, time)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mho import runs
+from mho import platforms, runs
 from mho.errors import RunFileError
 from mho.processes import end_whole
 from mho.running.queue.job import ACTIVE, Job, JobStatus, runner_lives, worker_lives
@@ -76,9 +73,8 @@ def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[],
 def break_off(job: Job, family: str, patience: float) -> None:
     """End the worker of `job` at once, without its runner: it makes the bench safe itself, or is killed."""
     deadline = time.monotonic() + patience
-    if hasattr(signal, "SIGUSR1") and worker_lives(job):
-        with suppress(ProcessLookupError):
-            os.kill(job.worker or 0, signal.SIGUSR1)
+    if job.worker is not None and worker_lives(job):
+        platforms.here.call_emergency(job.worker)
     while worker_lives(job) and time.monotonic() < deadline:
         time.sleep(patience / 50)
     end_whole(job.worker if worker_lives(job) else None, family)

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
+from mho import platforms
 from mho.errors import BenchError, MhoError, QueueError, recorded_name
 from mho.input_files import bench_key
 from mho.instruments.bench import STOPPING, HandledSignals
@@ -38,7 +39,6 @@ from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, 
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
 from mho.runs.conclusion import Status
-from mho.runs.liveness import birth_of
 from mho.toml import load_toml
 
 
@@ -120,7 +120,7 @@ class RunnerService:
             return nullcontext()
 
         def end(number: int, frame: FrameType | None) -> None:
-            self.end(f"the runner received {signal.Signals(number).name}")
+            self.end(f"the runner received {platforms.here.signal_name(number)}")
 
         # Ignored signals stay ignored: with `nohup` the runner is to outlive its terminal.
         numbers = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
@@ -239,7 +239,9 @@ class Runner:
         # later, the queue has recorded both processes and the run file.
         worker = self._take_worker(job.order)
         try:
-            begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
+            begun = self._queue.begin(
+                job.id, run=run, worker=worker.pid, worker_birth=platforms.here.birth_of(worker.pid)
+            )
         except StorageError:
             self._dismiss(worker)
             # Nothing is begun before that is written

@@ -21,12 +21,14 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from mho import platforms
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
 from mho.instruments.bench_file import is_real
 from mho.own_code import search_also
+from mho.platforms.system import MARK
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
-from mho.processes import adopt_orphans, end_alone, end_children, interrupt, leave, left_threads
+from mho.processes import end_alone, end_children, leave, left_threads
 from mho.running.execution import run
 from mho.running.queue.progress import Pace
 from mho.running.results import failure_reason
@@ -43,7 +45,7 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Carry out the one job that standard input names."""
     faulthandler.enable()
-    adopt_orphans()
+    platforms.here.adopt_orphans(os.environ.get(MARK, ""))
     # A runner in the background ignores SIGINT, and so would this process, which is broken off by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
@@ -70,8 +72,8 @@ def main() -> None:
 
 def _carry_out(assignment: Any, commands: io.FileIO, tell: Callable[[Event], None]) -> messages.JobDone:
     control = Control()
-    if hasattr(signal, "SIGUSR1"):  # of an emergency stop without a runner, see `orphans.break_off`
-        signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, messages.EMERGENCY))
+    # An emergency stop without a runner, see `outcome.break_off`
+    platforms.here.on_emergency(lambda: _break_off(control, messages.EMERGENCY))
     bench = assignment.order.bench
     obey = partial(_obey, commands, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
@@ -105,7 +107,7 @@ def _obey(commands: io.FileIO, control: Control, bench: str) -> None:
 def _break_off(control: Control, reason: str) -> None:
     """Break the run off on request, without waiting for a safe point."""
     control.lost, control.reason = False, reason
-    interrupt()
+    platforms.here.interrupt()
 
 
 class _Watch(SafetyObserver):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import secrets
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -16,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mho import platforms
 from mho.errors import QueueError
+from mho.platforms.system import MARK, OF_FAMILY
 from mho.procedures.stream import MakingSafe
-from mho.processes import CHECKOUT, MARK, OF_FAMILY, SAFING, end_whole, environment
+from mho.processes import CHECKOUT, SAFING, end_whole, environment, python
 from mho.running.runner.messages import Command, JobDone, decode, encode
 
 FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
@@ -71,10 +70,11 @@ class Child:
         self._started = time.time()
         # A session of its own: Ctrl-C in the terminal is the runner's to pass on, in good order. Without the
         # current folder on its path (-P), for a file there must not pass for one of our modules.
+        self._kept = platforms.here.hold_family(self._mark)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mho.running.runner.worker", *modules], stdin=subprocess.PIPE,
+            [python(), "-P", "-m", "mho.running.runner.worker", *modules], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=environment(**{MARK: self._mark}),
-            start_new_session=True,
+            **platforms.here.apart(),
         )  # fmt: skip
         self.pid = self._process.pid  # process id
         self.done: JobDone | None = None  # its last message
@@ -156,13 +156,9 @@ class Child:
     def exit_description(self) -> str:
         """Return how the process ended without a last message, with its last line on standard error."""
         code = self._process.returncode
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            text = f"the worker was ended by {name}"
-            if -code == signal.SIGKILL:
-                text += ", for it did not end" if self._killed else " (by hand, or for want of memory)"
-        else:
-            text = f"the worker ended with exit code {code}"
+        text = f"the worker {platforms.here.exit_words(code)}"
+        if platforms.here.is_kill(code):
+            text += ", for it did not end" if self._killed else " (by hand, or for want of memory)"
         lines = [line.strip() for line in self._last_lines if line.strip()]
         # Header of faulthandler, followed by traces
         fatal = [line for line in lines if line.startswith("Fatal Python error")]
@@ -190,9 +186,8 @@ class Child:
         """Wait for the process, not for the end of its pipes, which its descendants may keep open."""
         assert self._process.stdin is not None
         # its process id, hence its session's, is not reused before it is waited for
-        if hasattr(os, "waitid"):
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            self.children |= end_whole(self.pid, self._mark)
+        platforms.here.wait_unreaped(self._process)
+        self.children |= end_whole(self.pid, self._mark)
         self._process.wait()
         for thread in self._listeners:
             thread.join(UNREAD)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mho.errors import InputError
+from mho.errors import needing
 from mho.whole_files import whole_file
 
 LARGEST = 2**63  # whole numbers of a column are smaller
@@ -24,13 +24,9 @@ def write_parquet(
         ``DataFrame.attrs``.
     `InputError` when pyarrow is not installed, or the file cannot be written.
     """
-    try:
+    with needing("a parquet table", "pyarrow"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError:
-        raise InputError(
-            "a parquet table needs pyarrow; install mho with its extra: 'mho[exchange]'"
-        ) from None
     columns = {key: [row.get(key) for row in rows] for key in dict.fromkeys(k for row in rows for k in row)}
     table = pyarrow.table({key: _column(values) for key, values in columns.items()})
     for place, field in enumerate(table.schema):

@@ -146,6 +146,7 @@ def _in_memory(path: Path) -> SqliteFile:
             disk.backup(store)
         except sqlite3.Error as error:
             log.warning("index %s cannot be read (%s): tags and notes are missing", path, error)
+            store.close()
             store = sqlite3.connect(":memory:", isolation_level=None)
         finally:
             disk.close()

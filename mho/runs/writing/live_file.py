@@ -21,6 +21,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mho import platforms
 from mho.errors import RunFileError
 from mho.runs.conclusion import Status
 from mho.runs.integrity.seal import write_seal
@@ -44,12 +45,7 @@ def _freeze(file: h5py.File, path: Path) -> None:
     """Replace HDF5's descriptor by a read-only one: otherwise HDF5 would still write at the end of the process."""
     # Where this is not possible (another system, a partly closed file), the file is only less tidy.
     with contextlib.suppress(OSError, RuntimeError, ValueError):
-        if os.name == "posix":
-            descriptor = file.id.get_vfd_handle()
-            # The file itself may have been removed meanwhile; any that cannot be written serves.
-            frozen = os.open(path if path.exists() else os.devnull, os.O_RDONLY)
-            os.dup2(frozen, descriptor, inheritable=False)
-            os.close(frozen)
+        platforms.here.freeze(file.id.get_vfd_handle(), path)
 
 
 def _keep(*kept: object) -> None:
@@ -109,7 +105,7 @@ class FileLocation:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = os.open(path, os.O_RDONLY) if os.name == "posix" else None
+        self._descriptor = os.open(path, os.O_RDONLY) if platforms.here.renames_open_files else None
 
     def room(self) -> int:
         """Return how many bytes are free on the file's disk."""

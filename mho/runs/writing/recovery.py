@@ -61,6 +61,7 @@ def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
         with replacement(path) as draft:
             _write_copy(source, draft, path, reason)
             _check(draft, path)
+            source.close()  # Windows replaces no open file
     with contextlib.suppress(RunFileError, *DAMAGE):  # it is whole without that
         repack(path)
     return True

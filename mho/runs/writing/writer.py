@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho import platforms
 from mho.errors import Aborted, RunFileError
 from mho.runs.conclusion import GOING_ON, MOST_WARNINGS, WARNING_BYTES, Conclusion, Status
 from mho.runs.liveness import Writer
@@ -186,8 +187,12 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
     `RunFileError` where the path exists, cannot be written, or header or layout do not fit a run file.
     """
     check_layout(layout)
-    # Windows renames no open file: there the file has its name from the start.
-    draft = path if os.name == "nt" else path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    # Where no open file is renamed, the file has its name from the start.
+    draft = (
+        path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        if platforms.here.renames_open_files
+        else path
+    )
     try:
         if path.exists():
             raise _in_the_way(path)

@@ -27,7 +27,7 @@ def folder(tmp_path: Path, solved: Path) -> Path:
 
 
 def test_folders_are_searched_whole_and_in_order(folder):
-    names = [str(path.relative_to(folder)) for path in find_runs(folder)]
+    names = [path.relative_to(folder).as_posix() for path in find_runs(folder)]
     assert names == ["broken.h5", "day0/0.h5", "day0/2.h5", "day0/4.h5", "day1/1.h5", "day1/3.h5"]
     assert list(find_runs(folder / "day1/1.h5")) == [folder / "day1/1.h5"]
     with pytest.raises(InputError, match="nowhere does not exist"):

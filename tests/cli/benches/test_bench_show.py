@@ -65,7 +65,8 @@ def test_a_procedure_of_a_users_own_is_in_the_table(shell, monkeypatch):
 def plan(tmp_path: Path) -> Path:
     """A plan whose second run asks for a temperature."""
     (tmp_path / "plan.toml").write_text(
-        f'name = "hot"\nbench = "{without_chuck(tmp_path)}"\n[[steps]]\nprocedure = "read"\n[[steps]]\n'
+        f"name = 'hot'\nbench = '{without_chuck(tmp_path)}'\n"
+        '[[steps]]\nprocedure = "read"\n[[steps]]\n'
         'procedure = "retention"\nparameters = { temperature = 398.0 }\n',
         encoding="utf-8",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_a_queue_of_an_older_version_keeps_its_jobs(tmp_path: Path):
 
     with Queue(tmp_path / "queue.sqlite") as queue:
         queue.add(Order("read"))
-    with sqlite3.connect(tmp_path / "queue.sqlite") as store:
+    with closing(sqlite3.connect(tmp_path / "queue.sqlite")) as store, store:
         for column in ("conclusion", "labels"):
             store.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
         store.execute("PRAGMA user_version = 5")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -166,7 +165,7 @@ def test_a_rebuild_that_is_killed_leaves_an_index_that_goes_on(shell: Shell):
             if 0 < stale < 600:
                 break
             time.sleep(0.002)
-        child.send_signal(signal.SIGKILL)
+        child.kill()
         child.wait()
         assert index.count() == 604
         index.update()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -23,7 +24,6 @@ from mho.extensions.report_pages.documents import (
     TextSpan,
     grid,
     save_page,
-    saving,
 )
 
 pytest.importorskip("reportlab")
@@ -127,8 +127,10 @@ def test_long_lines_of_a_listing_are_broken() -> None:
 
 
 def test_without_the_packages_it_is_said_which(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(saving, "find_spec", lambda name: None if name == "pypdf" else object())
-    with pytest.raises(InputError, match=r"a PDF needs pypdf: pip install 'mho\[report\]'"):
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+    with pytest.raises(
+        InputError, match=r"a PDF needs reportlab and pypdf: .* -m pip install reportlab pypdf, or name"
+    ):
         save_page(Document("a", ()), tmp_path / "page.pdf")
     assert not list(tmp_path.iterdir())
 

@@ -16,12 +16,15 @@ from daily import daily
 from queue_runners import eventually
 from repository import ROOT
 
+from mho import platforms
 from mho.errors import BenchError, BenchInUseError
 from mho.instruments.bench import locking
-from mho.instruments.bench.locking import LockHolder, LockTaken, lock_bench, take_file
+from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.platforms import posix, system
+from mho.platforms.system import LockHolder, LockTaken, System
 
-PREFIX = locking.PREFIX
+PREFIX = system.PREFIX
 pytestmark = pytest.mark.usefixtures(
     "own_locks"
 )  # another suite on this machine has benches of the same addresses
@@ -30,7 +33,8 @@ TAKE = """
 import os, sys, time
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.bench import locking
-locking.PREFIX += os.environ["OWN_LOCKS"]
+from mho.platforms import system
+system.PREFIX += os.environ["OWN_LOCKS"]
 source = load_bench_file(sys.argv[1])
 if len(sys.argv) > 3:
     os.setuid(int(sys.argv[3]))
@@ -80,7 +84,7 @@ def written(folder: Path, text: str, name: str = "real.toml") -> str:
 def held_elsewhere(
     path: str, *words: str, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    environment["OWN_LOCKS"] = locking.PREFIX.removeprefix(PREFIX)
+    environment["OWN_LOCKS"] = system.PREFIX.removeprefix(PREFIX)
     command = [sys.executable, "-c", TAKE, path, *(words or ("alone",))]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **environment}
@@ -200,21 +204,24 @@ def test_a_lock_that_cannot_be_had_is_one_sentence(text, tmp_path, monkeypatch):
     def refuse(*arguments: object) -> None:
         raise PermissionError("no sockets here")
 
-    monkeypatch.setattr(locking.socket, "socket", refuse)
+    monkeypatch.setattr(posix.socket, "socket", refuse)
     with pytest.raises(BenchError, match=r"cannot be locked for this process \(no sockets here\)"):
         lock_bench(load_bench_file(written(tmp_path, text)))
 
 
-def test_where_files_are_locked_the_holder_is_named_too(tmp_path):
-    holder = LockHolder(1, 0, 1764000000.0)
-    release = take_file("a", holder, tmp_path / "locks")
+def test_where_files_are_locked_the_holder_is_named_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(type(platforms.here), "shared_folder", lambda self: tmp_path / "locks")
+    there = platforms.here
+    take, find = System.take_lock, System.lock_holder  # of systems without names of sockets
+    holder = LockHolder(1, "anna", 1764000000.0)
+    release = take(there, "a", holder)
     with pytest.raises(LockTaken) as taken:
-        take_file("a", LockHolder.this(), tmp_path / "locks")
+        take(there, "a", locking.this_process())
     assert taken.value.holder == holder
-    take_file("b", holder, tmp_path / "locks")()
-    assert locking._noted("b", tmp_path / "locks") is None
+    take(there, "b", holder)()
+    assert find(there, "b") is None
     release()
-    take_file("a", holder, tmp_path / "locks")()
+    take(there, "a", holder)()
 
 
 def test_when_a_bench_was_last_taken_is_known_afterwards(text, tmp_path):
@@ -230,8 +237,8 @@ def test_when_a_bench_was_last_taken_is_known_afterwards(text, tmp_path):
 
 
 def test_the_folder_of_lock_files_is_nobody_s_own(monkeypatch, tmp_path):
-    before = locking.shared_folder()
+    before = platforms.here.shared_folder()
     for name in ("TMPDIR", "TEMP", "TMP", "XDG_RUNTIME_DIR", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    assert locking.shared_folder() == before
+    assert platforms.here.shared_folder() == before
     assert before.is_absolute()

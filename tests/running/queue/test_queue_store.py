@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -430,7 +431,7 @@ def test_a_change_by_another_is_noticed_once(queue, path):
 def test_a_file_that_is_no_queue_is_refused_and_left_alone(tmp_path):
     text, database = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
     text.write_text("precious" * 100)
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("CREATE TABLE precious (x)")
     connection.close()
     for path, told in ((text, "cannot be used: file is not a database"), (database, "no queue of mho")):
@@ -443,7 +444,7 @@ def test_a_file_that_is_no_queue_is_refused_and_left_alone(tmp_path):
 def test_a_runner_goes_on_when_a_newer_mho_has_added_a_column(path):
     with Queue(path) as queue:
         queue.add(Order("read"))
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("ALTER TABLE jobs ADD COLUMN colour TEXT")
         connection.close()
         assert queue.job(1).order == Order("read")
@@ -451,7 +452,7 @@ def test_a_runner_goes_on_when_a_newer_mho_has_added_a_column(path):
 
 def test_a_newer_queue_is_refused(path):
     Queue(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(QueueError, match="version 99, this mho reads up to 7; update mho"):

@@ -14,10 +14,10 @@ import psutil
 import pytest
 from queue_runners import Desk, eventually, order, running
 
+from mho import platforms
 from mho.running.queue import Job, JobStatus, Queue
 from mho.running.queue.job import runner_lives, worker_lives
 from mho.running.runner.outcome import break_off, wait_for_worker
-from mho.runs.liveness import birth_of
 
 DEAF = """
 import signal, time
@@ -45,7 +45,9 @@ def hanging() -> Iterator[subprocess.Popen[bytes]]:
 def job(tmp_path: Path, hanging: subprocess.Popen[bytes]) -> Job:
     with Queue(tmp_path / "queue.sqlite") as queue:
         number = queue.add(order()).id
-        begun = queue.begin(number, run=None, worker=hanging.pid, worker_birth=birth_of(hanging.pid))
+        begun = queue.begin(
+            number, run=None, worker=hanging.pid, worker_birth=platforms.here.birth_of(hanging.pid)
+        )
         assert begun is not None
         return begun
 
@@ -79,9 +81,9 @@ def test_a_process_that_only_has_the_number_is_left_alone(job, hanging):
 
 
 def test_the_runner_that_began_a_job_is_known(job, hanging):
-    assert (job.runner, job.runner_birth) == (os.getpid(), birth_of(os.getpid()))
+    assert (job.runner, job.runner_birth) == (os.getpid(), platforms.here.birth_of(os.getpid()))
     assert not runner_lives(job)  # it is this process, which is about to look after it
-    theirs = replace(job, runner=hanging.pid, runner_birth=birth_of(hanging.pid))
+    theirs = replace(job, runner=hanging.pid, runner_birth=platforms.here.birth_of(hanging.pid))
     assert runner_lives(theirs)
     hanging.kill()
     eventually(lambda: not runner_lives(theirs))

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from queue_runners import Desk, eventually, running
 
+from mho import platforms
 from mho.errors import QueueError
 from mho.procedures.stream import Message, Row
 from mho.running.queue import Queue
@@ -38,7 +39,6 @@ from mho.running.runner.messages import (
     encode,
 )
 from mho.running.runner.server import SEATS, WATCHERS
-from mho.runs.liveness import birth_of
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_a_card_that_a_killed_runner_left_is_nobody_and_one_of_a_runner_that_han
 
 
 def test_a_runner_that_starts_a_moment_later_is_not_said_to_be_silent(desk, place, monkeypatch):
-    card = RunnerAddress(os.getpid(), birth_of(os.getpid()), "nowhere", b"secret")
+    card = RunnerAddress(os.getpid(), platforms.here.birth_of(os.getpid()), "nowhere", b"secret")
     found = iter([None, card, card])
     monkeypatch.setattr(Rendezvous, "card", lambda self: next(found))
     with pytest.raises(NoRunnerError):

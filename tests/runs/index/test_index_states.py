@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,7 @@ class IndexStates(RuleBasedStateMachine):
             elif damage == "deleted":
                 path.unlink()
             elif damage != "none":
-                with sqlite3.connect(path) as store:
+                with closing(sqlite3.connect(path)) as store, store:
                     if damage == "version":
                         store.execute("PRAGMA user_version = 999")
                     (page,) = store.execute(

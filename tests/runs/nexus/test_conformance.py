@@ -24,10 +24,6 @@ from mho.runs import RunFile, check_conformance
 from mho.runs.nexus import FILE, Item, definition_text, entry_definition
 from mho.runs.schema import DEFINITION, DEFINITION_VERSION
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # its own imports are behind the times
-    from nexusformat.nexus.validate import lint_nxdl
-
 Change = Callable[[h5py.File], Any]
 
 
@@ -255,7 +251,10 @@ def test_a_group_that_leads_to_itself_is_no_trap(tmp_path: Path):
 
 def test_the_definition_is_what_nexus_calls_one():
     (path,) = Path(__file__).parents[3].glob(f"mho/runs/nexus/{FILE}")
-    assert lint_nxdl(path) == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own imports are behind the times
+        validate = pytest.importorskip("nexusformat.nexus.validate")
+    assert validate.lint_nxdl(path) == []
     assert path.read_text("utf-8") == definition_text()
 
 

@@ -11,13 +11,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import silx.io
 from daily import daily
+
+from mho.runs import Array, Column, Layout, Map, RunFile, RunHeader, RunWriter, Table, recover
+
+pytest.importorskip("silx")
+pytest.importorskip("nexusformat")
+pytest.importorskip("h5grove")
+
+import silx.io
 from h5grove import create_content
 from silx.io import h5py_utils
 from silx.io.nxdata import NXdata, get_default
-
-from mho.runs import Array, Column, Layout, Map, RunFile, RunHeader, RunWriter, Table, recover
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its own imports are behind the times

@@ -201,7 +201,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, header: RunHeader, layout: Layout) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunFileError, match=r"file/run\.h5 cannot be created.*choose another output"):
+    with pytest.raises(RunFileError, match=r"file[\\/]run\.h5 cannot be created.*choose another output"):
         RunWriter.create(tmp_path / "file" / "run.h5", header, layout)
 
 

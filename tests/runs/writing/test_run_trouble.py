@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -201,7 +200,6 @@ def test_a_copy_that_cannot_be_made_leaves_the_original(
     assert verify(path).verdict is Verdict.INTERRUPTED
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there locks are of another kind")
 def test_a_viewer_that_holds_a_lock_does_not_stop_the_writer(
     tmp_path: Path, header: RunHeader, layout: Layout
 ) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 from xml.etree.ElementTree import ParseError
 
-from mho.errors import InputError
+from mho.errors import InputError, needing
 from mho.extensions.imports.tables.array_files import ArrayLines
 from mho.extensions.imports.tables.form_finding import NAME_TAG, VALUE_TAG, TextForm, find_form
 from mho.input_files import check_ordinary
@@ -67,12 +67,8 @@ class SheetLines:
 
     @contextmanager
     def _opened(self) -> Iterator[Workbook]:
-        try:
+        with needing("a spreadsheet", "openpyxl", otherwise="; or save the table in it as CSV"):
             from openpyxl import load_workbook
-        except ImportError as error:
-            raise InputError(
-                "a spreadsheet needs openpyxl: pip install 'mho[exchange]'; or save the table in it as CSV"
-            ) from error
         try:
             with zipfile.ZipFile(self._path) as packed:
                 size = max(one.file_size for one in packed.infolist())

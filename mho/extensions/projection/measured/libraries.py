@@ -75,7 +75,7 @@ def gpu_meter(load: Callable[[str], Any] = import_module) -> EnergyMeter | str:
     try:
         nvml = load("pynvml")
     except ImportError:
-        return "the GPU's energy is not measured: nvidia-ml-py is not installed (pip install 'mho[gpu]')"
+        return "the GPU's energy is not measured: nvidia-ml-py is not installed (pip install nvidia-ml-py)"
     try:
         return NvmlMeter(nvml)
     except Exception as error:  # NVMLError, which is not there to be named before the import
@@ -236,4 +236,4 @@ def find_gpu(load: Callable[[str], Any] = import_module) -> SolverLibrary | str:
             reasons.append(f"{name} finds no CUDA GPU")
         except Exception as error:  # a driver that is missing or too old: its own class of errors
             reasons.append(f"{name} finds no CUDA GPU ({error})")
-    return f"no GPU is measured: {' and '.join(reasons)} (pip install 'mho[gpu]' on a machine that has one)"
+    return f"no GPU is measured: {' and '.join(reasons)} (pip install torch on a machine that has one)"

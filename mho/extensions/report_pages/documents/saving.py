@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
-from mho.errors import InputError
+from mho.errors import InputError, needing
 from mho.extensions.report_pages.documents.blocks import Document
 from mho.whole_files import whole_file
 
@@ -19,10 +19,10 @@ def check_page(output: Path) -> None:
         raise InputError(f"page {output} is no page; give a name that ends in .html or .pdf")
     if output.is_dir():
         raise InputError(f"page {output} is a folder; give the name of a file in it")
-    if output.suffix.lower() == ".pdf" and (missing := [name for name in NEEDED if find_spec(name) is None]):
-        raise InputError(
-            f"a PDF needs {' and '.join(missing)}: pip install 'mho[report]', or name a page that ends in .html"
-        )
+    if output.suffix.lower() == ".pdf":
+        with needing("a PDF", *NEEDED, otherwise=", or name a page that ends in .html"):
+            for name in NEEDED:
+                import_module(name)
 
 
 def save_page(document: Document, output: Path) -> Path:

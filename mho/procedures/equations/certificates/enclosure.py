@@ -13,7 +13,7 @@ bounded and added.
     A d = b - A x,   d = x* - x
 
 is solved in balls that hold the truth (Arb: Johansson, IEEE Trans. Comput. 66, 1281 (2017)), with twice the bits again
-and again until they are narrow. python-flint is an optional extra, ``pip install 'mho[certify]'``.
+and again until they are narrow. python-flint is of the extra ``certify``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.array_types import Floats, Integers
-from mho.errors import InputError
+from mho.errors import InputError, needing
 from mho.procedures.equations.certificates.certificate import exact_residual
 from mho.procedures.equations.certificates.verified_inverse import (
     ROUNDOFF,
@@ -131,7 +131,7 @@ def _uncertified(contraction: float) -> str:
         if contraction < math.inf
         else "float64 finds no approximate inverse"
     )
-    return f"{reason}: the matrix is singular, or nearly so; arbitrary precision may tell (pip install 'mho[certify]')"
+    return f"{reason}: the matrix is singular, or nearly so; arbitrary precision may tell (pip install python-flint)"
 
 
 def _one(
@@ -293,8 +293,6 @@ def enclose_arb(
     `InputError`: shapes that do not fit, complex numbers, NaN or infinite values; python-flint is not installed.
     """
     a, b, x = checked(matrix, rhs, solution)
-    if not arbitrary_precision_installed():
-        raise InputError("arbitrary precision needs python-flint: pip install 'mho[certify]'")
     precision = min(FIRST_PRECISION, most_precision)
     while precision <= most_precision:
         balls = _difference(a, b.reshape(len(b), -1), x.reshape(len(x), -1), precision)
@@ -316,7 +314,8 @@ def _difference(
     matrix: Floats, rhs: Floats, solution: Floats, precision: int
 ) -> tuple[Floats, Floats] | None:
     """Return x* - x and its radius, (n, k) each; None where the balls of this precision may hold a singular matrix."""
-    import flint
+    with needing("arbitrary precision", "python-flint"):
+        import flint
 
     with flint.ctx.workprec(precision):
         a, b, x = (flint.arb_mat(values.tolist()) for values in (matrix, rhs, solution))

@@ -100,5 +100,5 @@ def test_a_sheet_without_values_is_said(tmp_path: Path):
 def test_without_openpyxl_what_to_do_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write(tmp_path / "t.xlsx", {"a": ENDURANCE})
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(InputError, match=r"needs openpyxl: pip install 'mho\[exchange\]'"):
+    with pytest.raises(InputError, match=r"needs openpyxl: .* -m pip install openpyxl; or save"):
         SheetLines(path)

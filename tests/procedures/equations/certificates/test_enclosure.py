@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -311,8 +312,9 @@ def test_ends_rounded_to_nearest_are_caught(monkeypatch):
 
 def test_without_flint_nothing_more_is_tried_and_how_to_get_it_is_said(monkeypatch):
     monkeypatch.setattr(enclosure, "arbitrary_precision_installed", lambda: False)
-    assert "mho[certify]" in best_enclosure(hilbert(20), np.ones(20), np.ones(20)).reason
-    with pytest.raises(InputError, match="pip install 'mho\\[certify\\]'"):
+    monkeypatch.setitem(sys.modules, "flint", None)
+    assert "(pip install python-flint)" in best_enclosure(hilbert(20), np.ones(20), np.ones(20)).reason
+    with pytest.raises(InputError, match=r"needs python-flint: .* -m pip install python-flint$"):
         enclose_arb(np.eye(2), np.ones(2), np.ones(2))
 
 
