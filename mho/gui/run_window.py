@@ -167,6 +167,7 @@ class RunWindow(QMainWindow):
         super().__init__(parent)
         self._path = Path(path)
         self._follower: RunFollower | None = None
+        self._closed = False
         self._images: dict[str, int] = {}  # how many each map has
         self._status: Status | None = None
         self.setWindowTitle(f"{self._path.name} - mho")
@@ -207,7 +208,9 @@ class RunWindow(QMainWindow):
         self.setCentralWidget(middle)
 
     def look(self) -> None:
-        """Open the file if it is not open, and show what has come since the last look."""
+        """Open the file if it is not open, and show what has come since the last look; once closed, do nothing."""
+        if self._closed:
+            return
         try:
             if self._follower is None:
                 self._follower = RunFollower(self._path)
@@ -222,6 +225,7 @@ class RunWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Close the file."""
+        self._closed = True
         self._timer.stop()
         self._close_file()
         super().closeEvent(event)

@@ -18,7 +18,7 @@ from mho.running.queue import Order, Queue, expect
 from mho.running.rehearsal import rehearse
 
 BENCHES = ROOT / "docs" / "benches"
-PROBES, ROW = str(BENCHES / "probe-station.toml"), str(BENCHES / "row-of-devices.toml")
+PROBES, ROW = ((BENCHES / f"{name}.toml").as_posix() for name in ("probe-station", "row-of-devices"))
 CELLS = {"array": "multiply", "rows": "0:8", "columns": "0:8"}
 REFERENCE = load_chip_map("reference")
 EIGHT = parse_chip_map((BENCHES / "eight-by-eight.toml").read_text("utf-8"))
@@ -28,7 +28,11 @@ ROW_OF_EIGHT = (BENCHES / "row-of-eight.toml").read_text("utf-8")
 @pytest.fixture
 def one_device(tmp_path: Path) -> str:
     """The bench of the probe station, simulated."""
-    text = Path(PROBES).read_text("utf-8").replace("two-terminals.toml", str(BENCHES / "two-terminals.toml"))
+    text = (
+        Path(PROBES)
+        .read_text("utf-8")
+        .replace("two-terminals.toml", (BENCHES / "two-terminals.toml").as_posix())
+    )
     path = tmp_path / "one.toml"
     path.write_text(f"{text}\n[simulation]\n", "utf-8")
     return str(path)

@@ -28,6 +28,7 @@ from mho.instruments.laboratory.accidents import (
 )
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.simulated.faults import DaqFault, Fault
+from mho.platforms import here
 from mho.runs.writing import live_file
 
 FEW = {"solve": 4}  # messages of each run; a run of the others is a part of it
@@ -35,6 +36,7 @@ SHORT, OPEN = 10e-3, 0.0  # S
 BASIC = ("read", "program", "form", "iv")  # short runs, which do what the others do, too
 BUS = ("timeout", "error", "refusal", "disconnect", "cut")
 DAQ = ("timeout", "reset", "removal", "overrun", "underflow", "reserved")
+HANG_UP = here.stopping[-1]  # the signal of a terminal that is closed
 
 
 def signalling(*numbers: signal.Signals) -> Callable[[Laboratory], None]:
@@ -49,7 +51,7 @@ ACCIDENTS: dict[str, Callable[[Laboratory], object]] = {
     "SIGINT": signalling(signal.SIGINT),
     "SIGINT twice": signalling(signal.SIGINT, signal.SIGINT),
     "SIGTERM": signalling(signal.SIGTERM),
-    "SIGHUP": signalling(signal.SIGHUP),
+    HANG_UP.name: signalling(HANG_UP),
     "shorted cell": BadCell(SHORT),
     "open cell": BadCell(OPEN),
     "stuck path": StuckSwitch("path"),
@@ -336,18 +338,18 @@ def test_other_instruments_end_safe_after_a_fault_at_many_messages(name, other, 
 
 def test_a_hang_up_that_is_ignored_does_not_stop_a_run(small, tmp_path):
     """`nohup` starts programs so."""
-    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    previous = signal.signal(HANG_UP, signal.SIG_IGN)
     try:
         after = perform(
             PROCEDURES["read"](),
             small,
             lambda bench: bench.laboratory.faults.append(
-                Fault("", "accident", after=50, accident=signalling(signal.SIGHUP))
+                Fault("", "accident", after=50, accident=signalling(HANG_UP))
             ),
             tmp_path,
         )
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(HANG_UP) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGHUP, previous)
+        signal.signal(HANG_UP, previous)
     assert after.error is None
     assert_end(after)

@@ -184,7 +184,9 @@ def bench_file(folder: Path, text: str = SIMULATED) -> str:
     (folder / "small.toml").write_text(SMALL_CHIP, encoding="utf-8")
     path = folder / "bench.toml"
     path.write_text(
-        text.replace('chip = "reference"', f'chip = "{folder / "small.toml"}"').replace('"pku"', '"ideal"'),
+        text.replace('chip = "reference"', f'chip = "{(folder / "small.toml").as_posix()}"').replace(
+            '"pku"', '"ideal"'
+        ),
         "utf-8",
     )
     return str(path)

@@ -8,6 +8,7 @@ import io
 import logging
 import math
 import re
+import socket
 import sys
 import threading
 import time
@@ -427,7 +428,8 @@ def watch(port: int, tell: Callable[[str], None], folder: Path | None = None) ->
         raise InputError(f"there is no folder of runs {folder}; check --runs")
     with WatchServer(runs_folder(folder), port) as server, contextlib.suppress(KeyboardInterrupt):
         tell(server.address)
-        threading.Event().wait()
+        while True:
+            time.sleep(60.0)  # Ctrl-C ends it on Windows, too, where it does not end the wait for an event
 
 
 class View:
@@ -481,6 +483,8 @@ class View:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # On Windows it would let two programs have one port.
+    allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
     view: View
 
     def handle_error(self, request: Any, client_address: Any) -> None:

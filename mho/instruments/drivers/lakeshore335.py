@@ -62,7 +62,7 @@ class LakeShore335(BusInstrument):
         self._output = int(whole(output, Span(1, len(self.INPUTS), "output")))
         self._input = str(one_of(input, tuple(self.INPUTS), "input"))
         self._range = int(whole(heater_range, RANGE if self._output <= 2 else Span(1, 1, "heater range")))
-        self._free = 0.0  # when a serial line may be used again
+        self._free = 0.0  # when a serial line may be used again, by a clock that is fine on Windows, too
         super().__init__(address, visa_library, asrl=USB, **connection)
 
     # --- messages ---
@@ -70,7 +70,7 @@ class LakeShore335(BusInstrument):
     def _rest(self) -> None:
         """Leave a serial line to rest after what went before."""
         if isinstance(self.adapter.connection, SerialInstrument):
-            time.sleep(max(0.0, self._free - time.monotonic()))
+            time.sleep(max(0.0, self._free - time.perf_counter()))
 
     def ask(self, command: str, query_delay: float | None = None) -> str:
         """Send a query and return its reply."""
@@ -80,7 +80,7 @@ class LakeShore335(BusInstrument):
     def receive(self) -> str:
         """Receive a reply without its terminator."""
         reply = super().receive().rstrip("\r")
-        self._free = time.monotonic() + PAUSE
+        self._free = time.perf_counter() + PAUSE
         return reply
 
     def exchange(self, command: str) -> str:

@@ -29,6 +29,7 @@ from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, load_b
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.twins_for_real import stand_in
 from mho.instruments.simulated.ports import Device, Rack, Traffic
+from mho.platforms import here
 from mho.toml import parse_toml
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 5025  # port of the first instrument: the usual one for SCPI
 CHUNK = 1 << 16
 AT_ONCE = 100  # chunks of input in a row: a client that never pauses must not keep the server from ending
+GLANCE = 0.2  # s between looks for a signal
 PATIENCE = 10.0  # s that a client may take to accept a reply
 ABORT = re.compile(rb"^[ \t]*abort[ \t\r]*\n", re.MULTILINE)
 
@@ -259,7 +261,9 @@ class _Line(threading.Thread):
 def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On Windows the other option lets two programs have one port.
+        alone = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        listener.setsockopt(socket.SOL_SOCKET, alone, 1)
         listener.bind((HOST, port))
         listener.listen()
     except (OSError, OverflowError) as error:
@@ -270,7 +274,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def serve_bench(bench: str, port_base: int, announce: Callable[[BenchSource, Server], None]) -> None:
-    """Serve the instruments of a bench, or the twins of real ones, until SIGINT or SIGTERM.
+    """Serve the instruments of a bench, or the twins of real ones, until SIGINT, SIGTERM or another key that ends programs.
 
     Parameters
     ----------
@@ -291,12 +295,13 @@ def serve_bench(bench: str, port_base: int, announce: Callable[[BenchSource, Ser
     stop = threading.Event()
     previous = {
         number: signal.signal(number, lambda received, frame: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGTERM, *here.keys)
     }
     try:
         with Server(rack, port_base) as server:
             announce(source, server)
-            stop.wait()
+            while not stop.wait(GLANCE):  # on Windows no signal interrupts it
+                pass
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

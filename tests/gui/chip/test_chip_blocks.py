@@ -21,7 +21,7 @@ def solved(request, tmp_path_factory):
     if request.param == "four levels":
         steps = ["5e-6, 10e-6, 15e-6, 20e-6, 25e-6, 30e-6, 35e-6", "12e-6, 24e-6, 36e-6"]
         (folder / "chip.toml").write_text(read_chip_text("reference").replace(*steps), "utf-8")
-        bench = bench.replace('chip = "reference"', f'chip = "{folder}/chip.toml"')
+        bench = bench.replace('chip = "reference"', f'chip = "{folder.as_posix()}/chip.toml"')
     (folder / "bench.toml").write_text(bench, "utf-8")
     rng = np.random.default_rng(6)
     matrix = np.diag([1.0, 1.1, 1.2, 0.9]) + rng.uniform(-0.2, 0.2, (4, 4))

@@ -144,6 +144,6 @@ def test_a_file_that_is_no_run(open_window, tmp_path):
 def test_closing_the_window_leaves_the_file(open_window, solved):
     window = open_window(solved)
     window.close()
-    window.look()  # a late look harms nothing
-    window.close()
+    window.look()  # a late look opens nothing
+    assert window._follower is None
     solved.unlink()

@@ -1,6 +1,5 @@
 """``mho gui`` as the command line calls it."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -31,7 +30,7 @@ def test_closing_the_window_ends_it_with_0(solved):
 @pytest.mark.usefixtures("qapp")
 def test_ctrl_c_ends_it_with_130(solved):
     before = signal.getsignal(signal.SIGINT)
-    QTimer.singleShot(200, lambda: os.kill(os.getpid(), signal.SIGINT))
+    QTimer.singleShot(200, lambda: signal.raise_signal(signal.SIGINT))
 
     assert gui.show_run(solved) == 130
     assert signal.getsignal(signal.SIGINT) is before

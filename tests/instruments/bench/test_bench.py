@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -655,7 +654,7 @@ def test_a_signal_while_making_safe_waits_until_it_is_done(monkeypatch, number):
             for role, instrument in bench.instruments.by_name().items():
 
                 def step(role=role, make_safe=instrument.make_safe):
-                    os.kill(os.getpid(), number)
+                    signal.raise_signal(number)
                     make_safe()
                     called.append(role)
 

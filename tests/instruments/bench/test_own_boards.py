@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def test_a_board_that_only_multiplies_serves_no_inversion(tmp_path):
     )
     assert says in refusal(
         described(tmp_path, asked, driver=(("def connect_invert", "def close_loop"),))
-    ).replace(str(tmp_path) + "/", "")
+    ).replace(str(tmp_path) + os.sep, "")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -172,7 +173,7 @@ def test_a_pulse_generator_of_one_s_own(folder: Path):
     [
         ("keithley2401", "", "driver (line {}): no such driver here; there are keithley2450, "),
         ("nowhere:Meter", "", "driver (line {}): module 'nowhere' cannot be imported: ModuleNotFoundError: No module"),
-        ("keithley2400:Keithly", "", "driver (line {}): module 'keithley2400' ({}/keithley2400.py) has no class 'Keithly'"),
+        ("keithley2400:Keithly", "", "driver (line {}): module 'keithley2400' ({}keithley2400.py) has no class 'Keithly'"),
         ("keithley2400:", "", "driver (line {}): 'keithley2400:' names no class; write 'module:Class'"),
         ("broken:Meter", "", "driver (line {}): module 'broken' cannot be imported: ZeroDivisionError: division by zero"),
         ("collections:Counter", "", "driver (line {}): collections:Counter is no SourceMeter: give it configure("),
@@ -188,7 +189,7 @@ def test_what_cannot_be_an_instrument_is_refused(folder: Path, driver: str, twin
         load_bench_file(bench(folder, section(driver, twin)))
     message = str(refused.value)
     line = DRIVER_LINE + message.count(".twin (") - message.count("smu (")
-    assert answer.format(line, folder) in message
+    assert answer.format(line, f"{folder}{os.sep}") in message
     assert "\n" not in message
 
 

@@ -33,7 +33,7 @@ def bench(folder: Path, section: str = "") -> str:
     chip = folder / "small.toml"
     chip.write_text(f"{SMALL_CHIP}\n{section}", encoding="utf-8")
     path = folder / "bench.toml"
-    path.write_text(SIMULATED.replace('chip = "reference"', f'chip = "{chip}"'), "utf-8")
+    path.write_text(SIMULATED.replace('chip = "reference"', f'chip = "{chip.as_posix()}"'), "utf-8")
     return str(path)
 
 

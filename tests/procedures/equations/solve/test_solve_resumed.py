@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from mho import run
 from mho.errors import InputError
+from mho.platforms import here
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.answers import earlier_answers
@@ -25,9 +25,10 @@ MATRIX = np.array([[2.0, 0.3, -0.2], [0.1, 1.5, 0.4], [-0.3, 0.2, 1.8]])
 COUNT, KILLED_AT = 6, 3
 
 CHILD = """
-import os, signal, sys, time
+import sys, time
 import numpy as np
 from mho import run
+from mho.platforms import here
 from mho.procedures import Solve
 from mho.procedures.stream import Row
 from mho.runs import RunFile
@@ -38,7 +39,7 @@ def kill(event):
             while file.length("answers") < {killed_at}:
                 time.sleep(0.01)
                 file.refresh()
-        os.kill(os.getpid(), signal.SIGKILL)
+        here.kill_this()
 
 run(Solve(matrix="matrix.npy", count={count}, bits=20), "arrays", seed=5, output="killed.h5", observers=[kill])
 """
@@ -46,12 +47,12 @@ run(Solve(matrix="matrix.npy", count={count}, bits=20), "arrays", seed=5, output
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """A run that SIGKILL ended while it worked on right-hand side 3."""
+    """A run that was killed while it worked on right-hand side 3."""
     folder = tmp_path_factory.mktemp("killed")
     np.save(folder / "matrix.npy", MATRIX)
     script = CHILD.format(killed_at=KILLED_AT, count=COUNT)
     child = subprocess.run([sys.executable, "-c", script], cwd=folder, check=False)
-    assert child.returncode == -signal.SIGKILL
+    assert here.is_kill(child.returncode)
     return SimpleNamespace(path=folder / "killed.h5", folder=folder)
 
 
