@@ -6,6 +6,7 @@ here. What is closed or shut down announces itself to the console and to windows
 
 from __future__ import annotations
 
+import ctypes
 import os
 import queue
 import secrets
@@ -17,8 +18,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -336,6 +337,26 @@ class Windows(System):
         """Leave it as it is: the file is only less tidy."""
 
     # --- the computer ---
+
+    @contextmanager
+    def kept_awake(self, reason: str) -> Iterator[str]:
+        continuous, system_required = 0x80000000, 0x00000001  # winbase.h
+        kernel = ctypes.WinDLL("kernel32")
+        kernel.SetThreadExecutionState.argtypes = [ctypes.c_uint32]
+        kernel.SetThreadExecutionState.restype = ctypes.c_uint32
+        # Of this thread, and until it ends
+        before = kernel.SetThreadExecutionState(continuous | system_required)
+        try:
+            yield "" if before else "Windows refuses"
+        finally:
+            kernel.SetThreadExecutionState(continuous | before)
+
+    def clocks(self) -> tuple[float, float]:
+        kernel = ctypes.WinDLL("kernel32")
+        kernel.GetTickCount64.restype = ctypes.c_uint64  # ms
+        awake = ctypes.c_uint64()  # 100 ns
+        kernel.QueryUnbiasedInterruptTime(ctypes.byref(awake))
+        return kernel.GetTickCount64() / 1e3, awake.value / 1e7
 
     def processor(self) -> str:
         import winreg
