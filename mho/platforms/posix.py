@@ -14,9 +14,10 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -271,6 +272,10 @@ class Posix(System):
         file.write_text("".join(["[Desktop Entry]\n", *lines]), "utf-8")
         return [file]
 
+    def clocks(self) -> tuple[float, float]:
+        now = time.monotonic()  # does not tell sleep
+        return now, now
+
     def processor(self) -> str:
         return ""
 
@@ -300,6 +305,31 @@ class MacOS(Posix):
         file.chmod(0o755)
         return [file]
 
+    @contextmanager
+    def kept_awake(self, reason: str) -> Iterator[str]:
+        import ctypes
+
+        power = ctypes.CDLL("/System/Library/Frameworks/IOKit.framework/IOKit")  # IOKit/pwr_mgt/IOPMLib.h
+        texts = ctypes.CDLL("/System/Library/Frameworks/CoreFoundation.framework/CoreFoundation")
+        texts.CFStringCreateWithCString.restype = ctypes.c_void_p
+        utf_8, on, assertion = 0x08000100, 255, ctypes.c_uint32()
+        what, why = (
+            ctypes.c_void_p(texts.CFStringCreateWithCString(None, text.encode(), utf_8))
+            for text in ("PreventUserIdleSystemSleep", reason)
+        )
+        failed = power.IOPMAssertionCreateWithName(what, on, why, ctypes.byref(assertion))
+        try:
+            yield f"macOS refuses ({failed:#x})" if failed else ""
+        finally:
+            if not failed:
+                power.IOPMAssertionRelease(assertion)
+
+    def clocks(self) -> tuple[float, float]:
+        going, standing = 4, 8  # CLOCK_MONOTONIC_RAW, CLOCK_UPTIME_RAW: clock_gettime(3) of macOS
+        return time.clock_gettime(going), time.clock_gettime(standing)
+
+
+AWAKE_WITHIN = 0.1  # s for each of logind's answers: what asks has others to serve
 
 NAMES = Path("/proc/net/unix")  # where Linux lists the names of sockets
 
@@ -360,6 +390,26 @@ class Linux(Posix):
                         process, user, since = details.split("/")
                         return LockHolder(int(process), user, int(since))
         return None
+
+    @contextmanager
+    def kept_awake(self, reason: str) -> Iterator[str]:
+        from mho.platforms.logind import inhibit
+
+        descriptor, refusal = -1, ""
+        try:
+            descriptor = inhibit(reason, AWAKE_WITHIN)
+        except PermissionError as error:
+            refusal = str(error)
+        except OSError:  # no logind, as on many servers, which do not fall asleep either
+            pass
+        try:
+            yield refusal
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def clocks(self) -> tuple[float, float]:
+        return time.clock_gettime(time.CLOCK_BOOTTIME), time.clock_gettime(time.CLOCK_MONOTONIC)
 
     def processor(self) -> str:
         with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:

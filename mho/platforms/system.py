@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -333,6 +333,19 @@ class System(ABC):
         """Make an open descriptor one that cannot be written to, where this can be done."""
 
     # --- the computer ---
+
+    @contextmanager
+    def kept_awake(self, reason: str) -> Iterator[str]:
+        """Ask the computer to stay awake within a block, which one thread enters and leaves; the reason is for its users.
+
+        It yields why that was refused; "" when it was granted, or where none can be asked. It takes half a second at most,
+        and ends with this process.
+        """
+        yield ""
+
+    @abstractmethod
+    def clocks(self) -> tuple[float, float]:
+        """Return two clocks that cannot be set, s: one goes on while the computer sleeps, the other stands still."""
 
     @abstractmethod
     def put_icon(self, name: str, command: Sequence[str], folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ here. What is closed or shut down announces itself to the console and to windows
 
 from __future__ import annotations
 
+import ctypes
 import os
 import queue
 import secrets
@@ -17,8 +18,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -355,6 +356,7 @@ class Windows(System):
         import pythoncom
         from win32com.shell import shell, shellcon
 
+        link: Any  # whose methods the stubs do not know
         files = []
         try:
             for place in (shellcon.CSIDL_DESKTOPDIRECTORY, shellcon.CSIDL_PROGRAMS):
@@ -368,8 +370,28 @@ class Windows(System):
                 link.SetShowCmd(MINIMISED)
                 link.QueryInterface(pythoncom.IID_IPersistFile).Save(str(files[-1]), True)
         except pythoncom.com_error as error:
-            raise OSError(f"Windows refuses a shortcut: {error.strerror}") from error
+            raise OSError(f"Windows refuses a shortcut: {error}") from error
         return files
+
+    @contextmanager
+    def kept_awake(self, reason: str) -> Iterator[str]:
+        continuous, system_required = 0x80000000, 0x00000001  # winbase.h
+        kernel = ctypes.WinDLL("kernel32")
+        kernel.SetThreadExecutionState.argtypes = [ctypes.c_uint32]
+        kernel.SetThreadExecutionState.restype = ctypes.c_uint32
+        # Of this thread, and until it ends
+        before = kernel.SetThreadExecutionState(continuous | system_required)
+        try:
+            yield "" if before else "Windows refuses"
+        finally:
+            kernel.SetThreadExecutionState(continuous | before)
+
+    def clocks(self) -> tuple[float, float]:
+        kernel = ctypes.WinDLL("kernel32")
+        kernel.GetTickCount64.restype = ctypes.c_uint64  # ms
+        awake = ctypes.c_uint64()  # 100 ns
+        kernel.QueryUnbiasedInterruptTime(ctypes.byref(awake))
+        return kernel.GetTickCount64() / 1e3, awake.value / 1e7
 
     def processor(self) -> str:
         import winreg

@@ -331,19 +331,20 @@ class Campaign:
         saved = time.monotonic()
         left = (task for task in self.tasks() if task.planned.number not in self.finished_before)
         try:
-            for done in workers.spread(carry_out, left):
-                if isinstance(done.error, ChangedInputError):
-                    raise done.error
-                if done.result is not None:
-                    row = done.result
-                else:  # a worker died of it again and again, or dask itself gave up
-                    reason = f"{type(done.error).__name__}: {done.error}"
-                    row = describe_run(done.item, Status.FAILED, reason, {}, done.item.tries)
-                rows[row["number"]] = row
-                observe(row)
-                if time.monotonic() - saved > SAVED:
-                    self._save(rows)
-                    saved = time.monotonic()
+            with platforms.here.kept_awake("a campaign of runs"):
+                for done in workers.spread(carry_out, left):
+                    if isinstance(done.error, ChangedInputError):
+                        raise done.error
+                    if done.result is not None:
+                        row = done.result
+                    else:  # a worker died of it again and again, or dask itself gave up
+                        reason = f"{type(done.error).__name__}: {done.error}"
+                        row = describe_run(done.item, Status.FAILED, reason, {}, done.item.tries)
+                    rows[row["number"]] = row
+                    observe(row)
+                    if time.monotonic() - saved > SAVED:
+                        self._save(rows)
+                        saved = time.monotonic()
         except WorkersLostError as error:
             finished = sum(row["status"] == Status.FINISHED for row in rows.values())
             raise WorkersLostError(

@@ -177,7 +177,8 @@ class Runner:
             return self._serve(drain, once)
 
     def _serve(self, drain: bool, once: bool) -> str:
-        with self._presence:
+        with self._presence, ExitStack() as awake:
+            asked = False  # the computer to stay awake, from the first job until none is left
             try:
                 self._recover_orphaned_jobs()
                 self._presence.announce(self.state())
@@ -190,12 +191,19 @@ class Runner:
                         self._make_safe()
                     job = self._next()
                     if job is not None:
+                        if not asked:
+                            asked = True
+                            awake.enter_context(
+                                platforms.here.kept_awake(f"jobs of the queue on bench {self.bench}")
+                            )
                         self._carry_out(job)
                         if once:
                             break
                     elif (drain or once) and self._writes.settled:
                         break
                     else:
+                        awake.close()
+                        asked = False
                         self._attend()
                 if not self._writes.catch_up():
                     raise QueueError(

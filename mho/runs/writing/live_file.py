@@ -156,9 +156,25 @@ RESERVE = 32_000_000  # room on the disk below which a run stops, bytes
 log = logging.getLogger(__name__)
 
 
+class Look:
+    """What the clocks showed at one time, s."""
+
+    def __init__(self) -> None:
+        self.wall, self.monotonic = time.time(), time.monotonic()
+        self.going, standing = platforms.here.clocks()  # while the computer sleeps
+        self.slept = self.going - standing  # since some time before
+
+
+def _length(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 class LiveFile:
     """The open HDF5 file of a `mho.runs.writing.writer.RunWriter`, which handles the contents.
 
+    `note`: adds a level and a message to the run's log.
     `drain`: writes what is staged in memory; returns whether there was anything.
     `digests`: returns the digests of what was hashed while it was written, see
         `mho.runs.integrity.seal.write_seal`.
@@ -169,7 +185,7 @@ class LiveFile:
         path: Path,
         file: h5py.File,
         drain: Callable[[], bool],
-        note: Callable[[str], None],
+        note: Callable[[str, str], None],
         digests: Callable[[], Mapping[str, bytes]],
     ) -> None:
         self.path = path
@@ -184,7 +200,8 @@ class LiveFile:
         self._thread = threading.Thread(target=self._keep_up, name=f"flush {path.name}", daemon=True)
         self._stop = threading.Event()
         self._began = time.monotonic()
-        self._clock = time.time() - self._began  # what the clock on the wall is ahead
+        self._looked = Look()
+        self._clock = self._looked.wall - self._looked.going  # what the clock on the wall is ahead
         self._gone = False  # whether it was said that the file has lost its name
         self._dirty = False
         self._over = False
@@ -260,31 +277,60 @@ class LiveFile:
         return refused
 
     def _keep_up(self) -> None:
-        """Keep the file up to date, also while the procedure writes nothing."""
-        last = time.monotonic()
-        while not self._stop.wait(FLUSH_PERIOD):
-            if time.monotonic() - last >= HEARTBEAT_PERIOD:
-                last = time.monotonic()
-                self._beat(self._look_around())
-            if not self._flush_pending():
-                return
+        """Keep the file up to date, also while the procedure writes nothing; and the computer awake."""
+        last, lasts = time.monotonic(), False
+        with contextlib.ExitStack() as awake:
+            while not self._stop.wait(FLUSH_PERIOD):
+                if time.monotonic() - last >= HEARTBEAT_PERIOD:
+                    last = time.monotonic()
+                    self._beat(self._look_around())
+                    if not lasts:  # a short run does not ask
+                        lasts = True
+                        asked = platforms.here.kept_awake(f"a run is measured: {self.path.name}")
+                        self._say_refusal(awake.enter_context(asked))
+                if not self._flush_pending():
+                    return
 
     def _look_around(self) -> str:
-        notes = []
-        clock = time.time() - time.monotonic()
+        return "; ".join(filter(None, (self._slept(), self._clock_set(), self._lost_name())))
+
+    def _slept(self) -> str:
+        before, self._looked = self._looked, Look()
+        slept = self._looked.slept - before.slept
+        if slept <= TOLERANCE:
+            return ""
+        since = datetime.fromtimestamp(before.wall)
+        counted = self._looked.monotonic - before.monotonic > slept
+        return (
+            f"the computer slept for {_length(slept)} from {since:%H:%M}: nothing was measured meanwhile; delays and "
+            "retention times across it lasted longer than asked for, and the times in this file "
+            f"{'count it' if counted else 'leave it out'}"
+        )
+
+    def _clock_set(self) -> str:
+        clock = self._looked.wall - self._looked.going
         jump, self._clock = clock - self._clock, clock
-        if abs(jump) > TOLERANCE:
-            notes.append(
-                f"the computer's clock was set {'forward' if jump > 0 else 'back'} by {abs(jump):.0f} s; "
-                "the times in this file count from the start of the run and do not follow"
-            )
-        if not self._gone and self._location.is_gone():
-            self._gone = True
-            notes.append(
-                f"run file {self.path} was removed or renamed while it is written; nothing is lost: "
-                "the run goes on, and a removed file is put back at its end"
-            )
-        return "; ".join(notes)
+        if abs(jump) <= TOLERANCE:
+            return ""
+        return (
+            f"the computer's clock was set {'forward' if jump > 0 else 'back'} by {abs(jump):.0f} s; "
+            "the times in this file count from the start of the run and do not follow"
+        )
+
+    def _lost_name(self) -> str:
+        if self._gone or not self._location.is_gone():
+            return ""
+        self._gone = True
+        return (
+            f"run file {self.path} was removed or renamed while it is written; nothing is lost: "
+            "the run goes on, and a removed file is put back at its end"
+        )
+
+    def _say_refusal(self, refusal: str) -> None:
+        """Keep in the run's log that the computer may fall asleep."""
+        if refusal:
+            with contextlib.suppress(RunFileError), self.writing():
+                self._note("INFO", f"the computer may fall asleep meanwhile: {refusal}")
 
     def _flush_pending(self) -> bool:
         """Flush; store an error for the next call to raise. Return whether the run continues."""
@@ -307,7 +353,7 @@ class LiveFile:
                 self._dirty = True
                 if note:
                     log.warning("%s", note)
-                    self._note(note)
+                    self._note("WARNING", note)
                 self._check_space()
             except Exception as error:
                 self._give_up(error)

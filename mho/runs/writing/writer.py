@@ -499,9 +499,10 @@ class RunWriter:
     def _drain(self) -> bool:
         return sum(stream.drain() for stream in self._tables.values()) > 0
 
-    def _note(self, message: str) -> None:
-        self._log.append(self._live.elapsed(), "WARNING", message)
-        self._warn(message)
+    def _note(self, level: str, message: str) -> None:
+        self._log.append(self._live.elapsed(), level, message)
+        if level == "WARNING":
+            self._warn(message)
 
     def _warn(self, message: str) -> None:
         """Keep a warning for the conclusion, at once: the process may be killed before the run ends."""

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ import pytest
 from daily import daily
 from queue_runners import eventually
 
+from mho import platforms
 from mho.errors import RunFileError
 from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, recover, verify
 
@@ -287,3 +289,78 @@ def test_a_clock_set_back_is_noted_and_moves_no_time_in_the_file(
         _, note, _ = file.log()
     assert note.level == "WARNING"
     assert "clock was set back by 3600 s" in note.message
+
+
+# ---------------------------------------------------------------------- sleep
+
+
+class Clocks:
+    """Clocks of a computer that sleeps when it is told to."""
+
+    def __init__(self, counted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asleep = 0.0
+        clock, wall = time.monotonic, time.time
+        monkeypatch.setattr(platforms.here, "clocks", lambda: (clock() + self.asleep, clock()))
+        monkeypatch.setattr(time, "time", lambda: wall() + self.asleep)
+        if counted:  # as on Windows
+            monkeypatch.setattr(time, "monotonic", lambda: clock() + self.asleep)
+            monkeypatch.setattr(platforms.here, "clocks", lambda: (time.monotonic(), clock()))
+
+
+@pytest.mark.parametrize(
+    ("counted", "seconds", "words"),
+    [
+        (False, 2520, "42 min from"),
+        (True, 2520, "42 min from"),
+        (False, 30, "30 s from"),
+        (False, 27000, "7.5 h from"),
+    ],
+)
+def test_a_run_that_a_sleep_interrupted_says_so_and_takes_it_for_no_clock_that_was_set(
+    counted: bool, seconds: float, words: str, tmp_path: Path, header: RunHeader, layout: Layout,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    clocks = Clocks(counted, monkeypatch)
+    with RunWriter.create(tmp_path / "run.h5", header, layout) as run:
+        run.log("INFO", "before")
+        clocks.asleep = seconds
+        with RunFile(run.path) as file:
+            eventually(lambda: (file.refresh(), len(file.log()))[1] >= 2)
+    with RunFile(run.path) as file:
+        _, note = file.log()
+        assert len(file.conclusion.warnings) == 1
+    assert note.level == "WARNING"
+    assert f"the computer slept for {words} " in note.message
+    assert f"the times in this file {'count it' if counted else 'leave it out'}" in note.message
+    assert "was set" not in note.message
+
+
+def test_a_run_that_lasts_asks_once_to_stay_awake_and_keeps_a_refusal_in_its_log(
+    tmp_path: Path, header: RunHeader, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    @contextmanager
+    def kept_awake(reason: str) -> Iterator[str]:
+        asked.append(reason)
+        yield "logind refuses"
+        asked.append("over")
+
+    monkeypatch.setattr(platforms.here, "kept_awake", kept_awake)
+    with RunWriter.create(tmp_path / "short.h5", header, layout):
+        pass
+    assert not [one for one in asked if "short" in one]
+    with RunWriter.create(tmp_path / "run.h5", header, layout) as run:
+        with RunFile(run.path) as file:
+            eventually(lambda: (file.refresh(), len(file.log()))[1] >= 1)
+            sign = file.last_sign
+            eventually(lambda: (file.refresh(), file.last_sign)[1] > sign)
+        assert asked == ["a run is measured: run.h5"]
+    eventually(lambda: asked[1:] == ["over"])
+    with RunFile(run.path) as file:
+        (note,) = file.log()
+        assert (note.level, note.message) == (
+            "INFO",
+            "the computer may fall asleep meanwhile: logind refuses",
+        )
+        assert not file.conclusion.warnings
