@@ -184,6 +184,9 @@ class Posix(System):
     def signal_name(self, number: int) -> str:
         return signal.Signals(number).name
 
+    def watch_console(self) -> None:
+        pass  # a closed terminal is SIGHUP, the end of a session SIGTERM
+
     def on_emergency(self, act: Callable[[], object]) -> None:
         signal.signal(signal.SIGUSR1, lambda number, frame: act())
 
@@ -250,6 +253,12 @@ class Posix(System):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, time)
 
     # --- files ---
+
+    def replace(self, draft: Path, target: Path) -> None:
+        os.replace(draft, target)
+
+    def path_trouble(self, path: Path) -> str:
+        return ""  # the system says it of each
 
     def freeze(self, descriptor: int, path: Path) -> None:
         # The file itself may have been removed meanwhile; any that cannot be written serves.

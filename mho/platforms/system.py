@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -204,7 +203,8 @@ class System(ABC):
     def signal_name(self, number: int) -> str:
         """Return what a signal is called, as ``SIGTERM``: it "was received"."""
 
-    def watch_console(self) -> None:  # noqa: B027  # nothing to do where a closed terminal is a signal
+    @abstractmethod
+    def watch_console(self) -> None:
         """See that the closing of the console, the end of a session and of the computer arrive as signals, too."""
 
     @abstractmethod
@@ -320,13 +320,13 @@ class System(ABC):
     renames_open_files: ClassVar[bool]
     """Whether a file may be renamed, replaced and removed while a process has it open."""
 
+    @abstractmethod
     def replace(self, draft: Path, target: Path) -> None:
         """Put a file or folder in the place of another in one step; `OSError` where this cannot be done."""
-        os.replace(draft, target)
 
+    @abstractmethod
     def path_trouble(self, path: Path) -> str:
         """Return why this system has no file at `path`, as the end of a sentence; "" when it can have one."""
-        return ""
 
     @abstractmethod
     def freeze(self, descriptor: int, path: Path) -> None:

@@ -360,7 +360,7 @@ class Windows(System):
         files = []
         try:
             for place in (shellcon.CSIDL_DESKTOPDIRECTORY, shellcon.CSIDL_PROGRAMS):
-                files.append(Path(shell.SHGetFolderPath(0, place, None, 0)) / f"{name}.lnk")
+                files.append(Path(shell.SHGetFolderPath(0, place, 0, 0)) / f"{name}.lnk")
                 link = pythoncom.CoCreateInstance(
                     shell.CLSID_ShellLink, None, pythoncom.CLSCTX_INPROC_SERVER, shell.IID_IShellLink
                 )

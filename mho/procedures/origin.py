@@ -1,14 +1,12 @@
-"""Origin of a run, stored so that the run can be repeated: procedure and folder."""
+"""Finds a procedure by its name, as run files and plans have it."""
 
 from __future__ import annotations
 
 import copyreg
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
-from mho.own_code import import_own, name_of, names_file, source_record
+from mho.own_code import import_own, name_of, names_file
 from mho.procedures.base import Procedure
 
 
@@ -27,17 +25,3 @@ def _pickled_by_file(procedure: Procedure) -> tuple[Any, ...]:
 
 def _from_file(name: str, again: Callable[..., Procedure], *state: Any) -> Procedure:
     return again(import_procedure(name), *state)
-
-
-def origin(procedure: Procedure) -> dict[str, str]:
-    """Return the origin for a run file.
-
-    Returns ``procedure`` (``module:Class``, or ``path/file.py:Class``), ``folder`` (from which relative paths among
-    the parameters start), and of each of its `own_classes` the name, the source and its hash.
-    """
-    record = {"procedure": name_of(type(procedure))}
-    for what, kind in procedure.own_classes().items():
-        record |= source_record(what, kind)
-    with suppress(OSError):  # the current folder was removed
-        record["folder"] = os.getcwd()
-    return record

@@ -33,11 +33,10 @@ from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import BenchSource, load_bench_file, packaged_benches
 from mho.instruments.simulated import CELL_PRESETS, Cells, preset_text
 from mho.keywords import seed_number
-from mho.own_code import AGREED, source_of, source_record
+from mho.own_code import AGREED, name_of, source_of, source_record
 from mho.procedures.base import Procedure, Result
 from mho.procedures.chip_in_use import on_chip, recall_formed
 from mho.procedures.needs import check_needs
-from mho.procedures.origin import origin
 from mho.procedures.stream import BenchTaken, Control, Ended, MakingSafe, Observer, Started, Stream, announced
 from mho.running import results
 from mho.running.gauges import own_lengths, readings_taken, with_readings
@@ -342,7 +341,7 @@ def carry_out(
     seed = secrets.randbits(32) if seed is None else seed
     control = control or Control()
     given = procedure.check()
-    came_from = origin(procedure)
+    came_from = _origin(procedure)
     AGREED.add(came_from["procedure"])
     if kept:
         from mho.runs import new_run_path
@@ -636,3 +635,17 @@ def _stopping_on_signals(control: Control) -> Iterator[None]:
     ]
     with HandledSignals(dict.fromkeys(signals, request)):
         yield
+
+
+def _origin(procedure: Procedure) -> dict[str, str]:
+    """Return the origin of a run, by which its file lets it be repeated.
+
+    Returns ``procedure`` (``module:Class``, or ``path/file.py:Class``), ``folder`` (from which relative paths among
+    the parameters start), and of each of its `own_classes` the name, the source and its hash.
+    """
+    record = {"procedure": name_of(type(procedure))}
+    for what, kind in procedure.own_classes().items():
+        record |= source_record(what, kind)
+    with suppress(OSError):  # the current folder was removed
+        record["folder"] = os.getcwd()
+    return record
