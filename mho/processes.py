@@ -111,7 +111,7 @@ def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> 
             return others
         others |= any(process.pid != leader for process in family)
         for process in family:
-            with suppress(psutil.Error):
+            with suppress(psutil.Error, OSError):
                 process.kill()
         deadline = time.monotonic() + GONE
         while any(map(_lives, family)) and time.monotonic() < deadline:
@@ -128,7 +128,7 @@ def _family(leader: int | None, mark: str, children: bool) -> set[psutil.Process
 
     result = platforms.here.relatives(leader, mark)
     for root in filter(None, (leader, os.getpid() if children else None)):
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             result.update(psutil.Process(root).children(recursive=True))
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -149,7 +149,10 @@ def _lives(process: psutil.Process) -> bool:
 
     try:
         return platforms.here.still_runs(process)
-    except psutil.Error:
+    except (
+        psutil.Error,
+        OSError,
+    ):  # psutil does not know each of Windows's errors for one that ends at this moment
         return False
 
 

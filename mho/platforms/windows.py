@@ -153,7 +153,7 @@ class Windows(System):
     def is_the_systems(self, process: psutil.Process) -> bool:
         import psutil
 
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):  # one that ends at this moment
             return process.name().lower() in ("conhost.exe", "openconsole.exe")
         return False
 
@@ -492,7 +492,7 @@ def _members(job: Any) -> set[psutil.Process]:
 
     result = set()
     for pid in _jobs().QueryInformationJobObject(job, _jobs().JobObjectBasicProcessIdList):
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             result.add(psutil.Process(pid))
     return result
 

@@ -35,6 +35,7 @@ TRUTH = 1e-6 * np.array([[10.0, 20.0], [30.0, 40.0]])  # S
 CLOSE = 0.03  # relative: accuracy and noise of the twins
 PATIENCE = 90.0  # s until all must be over
 ROLES = ("SIM00001", "SIM00002", "SIM00003", "ASRL3")  # addresses of smu, gate, pulser, board
+POSIX = hasattr(os, "fork")
 NOT_SAFE = "confirmed safe: "
 
 
@@ -124,16 +125,25 @@ LATE_KINDS = ("late",)
 
 def start(bench: str, path: Path, *words: str) -> subprocess.Popen[str]:
     """Start `mho run` on a bench."""
+    mho = ["-m", "mho"] if POSIX else [str(SUPPORT / "told_by_file.py")]
     return subprocess.Popen(
-        [sys.executable, "-m", "mho", "run", *words, "--bench", bench, "--output", str(path)],
+        [sys.executable, *mho, "run", *words, "--bench", bench, "--output", str(path)],
         cwd=SUPPORT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "RUN_FILE": str(path)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "RUN_FILE": str(path), "STOP_BY": f"{path}.stop"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         **platforms.here.apart(),
     )
+
+
+def stop(process: subprocess.Popen[str], path: Path) -> None:
+    """Ask the run that writes to `path` to stop."""
+    if POSIX:
+        process.send_signal(signal.SIGTERM)
+    else:
+        Path(f"{path}.stop").touch()
 
 
 def worker_of(process: subprocess.Popen[str]) -> psutil.Process | None:
@@ -144,7 +154,7 @@ def worker_of(process: subprocess.Popen[str]) -> psutil.Process | None:
 
 def kill(pid: int, group: bool = False) -> None:
     """Kill a worker, or all of its group; where there are no groups, all that descends from it."""
-    if group and hasattr(os, "killpg"):
+    if group and POSIX:
         os.killpg(pid, signal.SIGKILL)
         return
     worker = psutil.Process(pid)
@@ -203,7 +213,7 @@ def misbehave(tally: Tally, ways: Sequence[str], folder: Path) -> Tally:
                 if process.poll() is None:
                     worker = worker_of(process)
                     time.sleep(1.0)
-                    process.send_signal(signal.SIGTERM)
+                    stop(process, path)
                     words = finish(process, worker, laboratory)
                 else:
                     words = finish(process, None, laboratory)
