@@ -100,10 +100,11 @@ def test_a_console_that_is_closed_ends_the_run_within_what_the_system_grants(run
     marker = runs.folder / "marker"
     words = ["run", "queue_procedures:Going", "block", "--marker", str(marker)]
     words += ["--bench", runs.bench, "--output", str(runs.path)]
+    told = {"PYTHONPATH": str(ROOT), "STOP_BY": str(marker), "STOP_AS": "close"}
     with (runs.folder / "said.txt").open("w", encoding="utf-8") as said:
         process = subprocess.Popen(
             [sys.executable, str(SUPPORT / "told_by_file.py"), *words],
-            cwd=SUPPORT, env=os.environ | {"PYTHONPATH": str(ROOT), "STOP_BY": str(marker), "STOP_AS": "close"}, stdin=subprocess.DEVNULL,
+            cwd=SUPPORT, env=os.environ | told, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=said, text=True, creationflags=subprocess.CREATE_NO_WINDOW,
         )  # fmt: skip
     runs.started.append(process)
