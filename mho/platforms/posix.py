@@ -375,6 +375,15 @@ class Linux(Posix):
         except (OSError, IndexError):
             return ""
 
+    def users_of(self, device: str) -> list[int]:
+        real = os.path.realpath(device)
+        found = []
+        for process in Path("/proc").glob("[1-9]*"):
+            with suppress(OSError):  # it has ended, or is another user's
+                if int(process.name) != os.getpid() and real in map(os.readlink, (process / "fd").iterdir()):
+                    found.append(int(process.name))
+        return found
+
     def take_lock(self, key: str, holder: LockHolder) -> Callable[[], None]:
         name = f"\0{system.PREFIX}/{key}"
         lock = _bound(name)

@@ -229,6 +229,10 @@ class System(ABC):
     def command_of(self, process: int) -> list[str]:
         """Return the command line of a process; empty where it cannot be read."""
 
+    def users_of(self, device: str) -> list[int]:
+        """Return the other processes that have a device open, as far as the system tells it this user."""
+        return []
+
     def take_lock(self, key: str, holder: LockHolder) -> Callable[[], None]:
         """Take the lock `key`, one for all users of this computer, and return a function that releases it.
 

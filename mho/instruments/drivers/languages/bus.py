@@ -9,6 +9,7 @@ than all that a driver does with a reply.
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -21,6 +22,7 @@ from pyvisa.constants import StatusCode
 from pyvisa.errors import InvalidSession
 from pyvisa.resources import MessageBasedResource, SerialInstrument, TCPIPSocket
 
+from mho import platforms
 from mho.errors import InstrumentError, InstrumentTimeoutError
 
 _MORE = StatusCode.success_max_count_read
@@ -101,6 +103,12 @@ class ReportedError(NamedTuple):
         return f"{self.code}, {self.text}"
 
 
+SERIAL_FILE = re.compile(r"ASRL(/.+?)(?:::INSTR)?$", re.IGNORECASE)
+# VI_ERROR_RSRC_BUSY and VI_ERROR_RSRC_LOCKED of VISA, EBUSY, and what Windows says of a port that is open
+IN_USE = re.compile(r"VI_ERROR_RSRC_(?:BUSY|LOCKED)|resource busy|PermissionError", re.IGNORECASE)
+COMMAND_SHOWN = 80  # characters
+
+
 class BusInstrument(Instrument):
     """An instrument on a bus, for any command language.
 
@@ -134,12 +142,16 @@ class BusInstrument(Instrument):
         self._nonce = 0
         self.resource = str(getattr(address, "resource_name", None) or address)
         if isinstance(address, str):
+            if not visa_library.endswith("@mho"):  # whose ports are no files
+                self._check_port(address)
             options = {"read_termination": "\n", "write_termination": "\n", **connection}
             try:
                 address = VISAAdapter(address, visa_library, timeout=int(timeout * 1e3), **options)
             except (VisaIOError, OSError, ValueError) as error:
                 # Of VISA itself, or of permissions: not an instrument that does not answer
                 advice = "" if isinstance(error, VisaIOError) else "; `mho doctor` says what of VISA is there"
+                if address.upper().startswith(("ASRL", "COM")) and IN_USE.search(str(error)):
+                    advice = "; another program has the port open, a terminal or an earlier Python: end that"
                 raise InstrumentError(f"{self._title} cannot be opened: {error}{advice}") from error
             # PyMeasure adds one with each adapter to the logger that they share.
             for handler in address.log.handlers[1:]:
@@ -154,6 +166,18 @@ class BusInstrument(Instrument):
         except BaseException:
             self.close()
             raise
+
+    def _check_port(self, address: str) -> None:
+        """Refuse a serial port that another process has open, where the system lets both have it: it would take replies."""
+        port = SERIAL_FILE.match(address)
+        if port is None:
+            return
+        for process in platforms.here.users_of(port[1]):
+            command = " ".join(platforms.here.command_of(process))[:COMMAND_SHOWN]
+            raise InstrumentError(
+                f"{self._title} cannot be opened: process {process} ({command or 'of another user'}) has {port[1]} open, "
+                "and would take some of its replies; end that"
+            )
 
     def _verify_model(self) -> None:
         identity = self.identify()
