@@ -153,8 +153,13 @@ class Windows(System):
     def is_the_systems(self, process: psutil.Process) -> bool:
         import psutil
 
-        with suppress(psutil.Error, OSError):  # one that ends at this moment
-            return process.name().lower() in ("conhost.exe", "openconsole.exe")
+        for _ in range(10):
+            try:
+                return process.name().lower() in ("conhost.exe", "openconsole.exe")
+            except psutil.Error:
+                return False
+            except OSError:  # of one that begins, or ends, at this moment
+                time.sleep(0.05)
         return False
 
     def still_runs(self, process: psutil.Process) -> bool:
