@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
 import os
 import sys
@@ -63,6 +65,29 @@ def _print_errors() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[printer])
 
 
+PLAIN = {
+    "Ω": "Ohm",
+    "µ": "u",
+    "→": "->",
+    "≤": "<=",
+    "≥": ">=",
+    "≈": "~",
+    "…": "...",
+    "×": "x",
+    "−": "-",
+    "²": "^2",
+}
+"""What is written for a character that an output cannot have, as one of a Windows in the encoding of its language."""
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(
+        PLAIN.get(character, "?") for character in error.object[error.start : error.end]
+    ), error.end
+
+
 def main(*, supervised: bool = True) -> NoReturn:
     """Run the command line; what a user did wrong is answered in one line, without a traceback.
 
@@ -72,6 +97,10 @@ def main(*, supervised: bool = True) -> NoReturn:
         if getattr(sys, name) is None:  # closed by who started it: the run file would be opened in its place
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+    codecs.register_error("mho.plain", _in_plain_characters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="mho.plain")
     _print_errors()
     threads = threading.enumerate()
     try:

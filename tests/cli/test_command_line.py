@@ -614,3 +614,18 @@ def test_a_run_whose_outputs_are_closed_is_carried_out(tmp_path):
     assert subprocess.run(closed, cwd=ROOT, timeout=60).returncode == 0
     with RunFile(tmp_path / "run.h5") as file:
         assert file.status == "finished"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("cp1252", "µS ×² Ohm -> ?"), ("ascii", "uS x^2 Ohm -> ?"), ("utf-8", "µS ×² Ω → 電")],
+)
+def test_what_an_output_cannot_have_is_written_plainly(encoding: str, text: str) -> None:
+    program = (
+        "import sys, mho.cli.main as m; m.app = lambda **_: print('µS ×² Ω → 電'); m.main(supervised=False)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True,
+        check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.decode(encoding).strip() == text
