@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from state_machines import daily_and_thorough
 
+from mho import platforms
 from mho.cell_sets import PackedCells
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.defects import DefectFinding, DefectList, Place, add_defects, parse_defects, with_defects
@@ -85,15 +86,16 @@ class DefectListStates(RuleBasedStateMachine):
     @contextmanager
     def at_a_step(self, step: str, act: Callable[[], Any]) -> Iterator[None]:
         """Let something happen just before a step (``open``, ``replace``) of the next change, once."""
-        left, original = [act], getattr(Path, step)
+        owner: Any = Path if step == "open" else type(platforms.here)
+        left, original = [act], getattr(owner, step)
 
-        def intercepted(path: Path, *arguments: Any, **options: Any) -> Any:
-            if left and path.name.endswith(".part"):
+        def intercepted(self: Any, *arguments: Any, **options: Any) -> Any:
+            if left and (self if step == "open" else arguments[0]).name.endswith(".part"):
                 left.pop()()
-            return original(path, *arguments, **options)
+            return original(self, *arguments, **options)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Path, step, intercepted)
+            patch.setattr(owner, step, intercepted)
             yield
 
     # --- rules ---

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho import platforms
 from mho.analysis.reports import collect_defects
 from mho.chip_maps import DefectFinding, load_digits
 from mho.errors import Aborted, InputError, MhoError, RunFileError
@@ -328,7 +327,7 @@ def _put_aside(path: Path) -> Path | None:
     for number in range(1, 1000):
         aside = path.with_name(f"{path.stem}.attempt-{number}.h5")
         if not aside.exists():
-            platforms.here.replace(path, aside)
+            path.replace(aside)
             return aside
     raise InputError(f"{path} was tried 999 times; look into its attempts")
 

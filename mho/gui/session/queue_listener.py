@@ -172,7 +172,7 @@ class QueueListener:
 
     def _uses(self) -> Callable[[Mapping[int, job_queue.Job]], Use]:
         """Return which processes use the bench. On a simulated bench, or none, only the jobs that have begun count."""
-        from mho.instruments.bench import holder, last_taken
+        from mho.instruments.bench import holder, holder_words, last_taken
         from mho.instruments.bench_file import load_bench_file
         from mho.runs.liveness import lives
 
@@ -189,7 +189,9 @@ class QueueListener:
 
                 def look(begun: Mapping[int, job_queue.Job]) -> Use:
                     has = holder(source)
-                    return Use(last_taken(source), "" if has is None else str(has).rstrip(","), lost(begun))
+                    return Use(
+                        last_taken(source), "" if has is None else holder_words(has).rstrip(","), lost(begun)
+                    )
 
                 return look
         return lambda begun: Use(lost=lost(begun))

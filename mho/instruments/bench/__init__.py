@@ -2,11 +2,11 @@
 
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.cell_record import LostCell, PulseDamage
-from mho.instruments.bench.locking import holder, last_taken
+from mho.instruments.bench.locking import holder, holder_words, last_taken
 from mho.instruments.bench.stop_requests import STOPPING, HandledSignals
 from mho.instruments.bench.temperature import HeldTemperature, at_temperature, check_temperature
 
 __all__ = [
     "STOPPING", "Bench", "HandledSignals", "HeldTemperature", "LostCell", "PulseDamage", "at_temperature",
-    "check_temperature", "holder", "last_taken",
+    "check_temperature", "holder", "holder_words", "last_taken",
 ]  # fmt: skip

@@ -24,7 +24,7 @@ def this_process() -> LockHolder:
     return LockHolder(os.getpid(), platforms.here.user(), round(time.time()))
 
 
-def words_of(holder: LockHolder) -> str:
+def holder_words(holder: LockHolder) -> str:
     """``process 123 of anna, since 2026-11-25 18:40 (mho solve a.mtx),``."""
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.since))
     if holder.process == os.getpid():
@@ -44,7 +44,7 @@ def lock_bench(source: BenchSource) -> ExitStack:
             try:
                 stack.callback(platforms.here.take_lock(_digest(key), this_process()))
             except LockTaken as error:
-                holding = "another process" if error.holder is None else words_of(error.holder)
+                holding = "another process" if error.holder is None else holder_words(error.holder)
                 raise BenchInUseError(
                     f"bench {source.bench.name!r} is in use: {holding} has {written}; end it, or wait"
                 ) from None

@@ -16,6 +16,7 @@ from run_writers import WriterProcess
 from shiboken6 import Shiboken
 from window_steps import PATIENCE
 
+from mho import platforms
 from mho.errors import InputError
 from mho.gui.queue import QueuePanel
 from mho.gui.session import task_thread
@@ -242,7 +243,7 @@ def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list
 def test_a_real_bench_with_devices_of_the_same_names_does_not_use_a_simulated_one(
     session: Session, tmp_path: Path, qtbot, monkeypatch
 ) -> None:
-    monkeypatch.setattr(locking, "shared_folder", lambda: tmp_path)
+    monkeypatch.setattr(type(platforms.here), "shared_folder", lambda self: tmp_path)
     source = load_bench_file("simulated")
     with Queue(session.queue_path) as queue:
         queue.confirm_safe("simulated", time.time() - 1.0)
