@@ -207,14 +207,6 @@ class Posix(System):
         except (ImportError, KeyError, OverflowError, ValueError):
             return f"user {user}"
 
-    def command_of(self, process: int) -> list[str]:
-        import psutil
-
-        try:
-            return psutil.Process(process).cmdline()
-        except psutil.Error:
-            return []
-
     def shared_folder(self) -> Path:
         for name in SHARED:
             with suppress(OSError):

@@ -118,14 +118,12 @@ class Windows(System):
 
     def adopt_orphans(self, mark: str = "") -> None:
         import win32api
-        import win32job
 
         if mark and self._job is None:
-            with suppress(
-                win32api.error
-            ):  # in a job that has no others beside it, as Windows 7 and some services do
-                job: Any = self.hold_family(mark)
-                win32job.AssignProcessToJobObject(job, win32api.GetCurrentProcess())
+            # Refused within a job that has no others beside it, as that of some services
+            with suppress(win32api.error):
+                job = self.hold_family(mark)
+                _jobs().AssignProcessToJobObject(job, win32api.GetCurrentProcess())
                 self._job = job
 
     def hold_family(self, mark: str) -> object:
@@ -200,9 +198,8 @@ class Windows(System):
     # --- signals ---
 
     def interrupt(self) -> None:
-        signal.raise_signal(
-            signal.SIGINT
-        )  # as soon as the main thread is back in Python; it wakes time.sleep
+        # Heard as soon as the main thread is back in Python; it wakes time.sleep
+        signal.raise_signal(signal.SIGINT)
 
     def signal_name(self, number: int) -> str:
         if number == signal.SIGBREAK:
@@ -264,14 +261,6 @@ class Windows(System):
 
     def user_name(self, user: str) -> str:
         return user
-
-    def command_of(self, process: int) -> list[str]:
-        import psutil
-
-        try:
-            return psutil.Process(process).cmdline()
-        except psutil.Error:
-            return []
 
     def shared_folder(self) -> Path:
         return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / system.PREFIX
