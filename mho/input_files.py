@@ -11,9 +11,9 @@ from mho.errors import MhoError
 
 
 def check_ordinary(path: Path) -> None:
-    """Raise `OSError` for a pipe, a device or a socket: reading one may wait for a writer forever.
+    """Raise `OSError` for a pipe, a device or a socket: reading one may wait for a writer forever; and for a folder.
 
-    A missing file or a folder is left to the caller, who opens it.
+    Windows, asked to open a folder, speaks of rights. A missing file is left to the caller, who opens it.
     """
     try:
         mode = os.stat(path).st_mode
@@ -21,7 +21,9 @@ def check_ordinary(path: Path) -> None:
         return
     except ValueError:  # a NUL within it
         raise OSError(errno.EINVAL, "no path of a file", str(path)) from None
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "a pipe, a device or a socket, no file", str(path))
 
 

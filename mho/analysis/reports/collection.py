@@ -26,17 +26,18 @@ def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Itera
     Raises `InputError`: a place that is not there, or a pipe, a device or a socket.
     """
     for place in map(Path, places):
+        if os.path.isdir(place):
+            for folder, names in _searched(place):
+                earlier = set() if every_try else earlier_tries(names)
+                yield from (folder / name for name in names if name not in earlier)
+            continue
         try:
             check_ordinary(place)
         except OSError as error:
             raise InputError(
                 f"{place} is {error.strerror}; give run files or folders that hold some"
             ) from None
-        if place.is_dir():
-            for folder, names in _searched(place):
-                earlier = set() if every_try else earlier_tries(names)
-                yield from (folder / name for name in names if name not in earlier)
-        elif place.exists():
+        if place.exists():
             yield place
         else:
             raise InputError(f"{place} does not exist; give run files or folders that hold some")

@@ -85,11 +85,9 @@ def test_a_bench_by_name_file_or_open_one(tmp_path):
         opened = mho.extensions.linalg.solve(A, B, bench=bench)
         assert not bench.closed
     np.testing.assert_allclose(opened, named, **CLOSE)
-    np.testing.assert_allclose(
-        mho.extensions.linalg.solve(A[:2, :2], B[:2], bench="simulated", bits=10),
-        np.linalg.solve(A[:2, :2], B[:2]),
-        rtol=2**-9,
-    )
+    exact = np.linalg.solve(A[:2, :2], B[:2])
+    x = mho.extensions.linalg.solve(A[:2, :2], B[:2], bench="simulated", bits=10)
+    assert np.linalg.norm(x - exact) <= 2.0**-10 * np.linalg.norm(exact)  # what bits mean: of the vector
 
 
 @pytest.mark.thorough
