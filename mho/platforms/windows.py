@@ -270,21 +270,29 @@ class Windows(System):
         import win32security
 
         with suppress(win32api.error):  # it belongs to another user, whose process has set this
-            _permit(
-                path, win32security.CreateWellKnownSid(win32security.WinAuthenticatedUserSid), inherit=True
-            )
+            everyone = win32security.CreateWellKnownSid(win32security.WinAuthenticatedUserSid)
+            entries = _entries(everyone, folder=path.is_dir())
+            kind, wanted = win32security.SE_FILE_OBJECT, win32security.DACL_SECURITY_INFORMATION
+            wanted |= win32security.UNPROTECTED_DACL_SECURITY_INFORMATION  # and what the folder above permits
+            win32security.SetNamedSecurityInfo(str(path), kind, wanted, None, None, entries, None)
 
     def make_private(self, folder: Path) -> None:
         import win32api
+        import win32file
+        import win32security
+        import winerror
 
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            return
-        try:
-            _permit(folder, _this_user(), inherit=False)
+        rights = win32security.SECURITY_DESCRIPTOR()
+        rights.SetSecurityDescriptorDacl(True, _entries(_this_user(), folder=True), False)
+        protected = win32security.SE_DACL_PROTECTED  # nothing of what the folder above permits
+        rights.SetSecurityDescriptorControl(protected, protected)
+        attributes = win32security.SECURITY_ATTRIBUTES()
+        attributes.SECURITY_DESCRIPTOR = rights
+        try:  # with its rights: whoever looks meanwhile takes one that is given them later for a stranger's
+            win32file.CreateDirectoryW(str(folder), attributes)
         except win32api.error as error:
-            raise OSError(error.winerror, error.strerror, str(folder)) from None
+            if error.winerror != winerror.ERROR_ALREADY_EXISTS:
+                raise OSError(error.winerror, error.strerror, str(folder)) from None
 
     def is_private(self, folder: Path) -> bool:
         import win32api
@@ -530,22 +538,13 @@ def _administrators() -> list[Any]:
     return [win32security.CreateWellKnownSid(kind) for kind in kinds]
 
 
-def _permit(path: Path, whom: Any, *, inherit: bool) -> None:
-    """Give a folder, and what will be in it, to one user or group, besides the administrators.
-
-    `inherit`: whether what the folder above permits holds, too.
-    """
+def _entries(whom: Any, *, folder: bool) -> Any:
+    """Return what permits one user or group, and the administrators, all; of a `folder` also what will be in it."""
     import ntsecuritycon
     import win32security
 
     entries = win32security.ACL()
-    within = win32security.OBJECT_INHERIT_ACE | win32security.CONTAINER_INHERIT_ACE if path.is_dir() else 0
+    within = win32security.OBJECT_INHERIT_ACE | win32security.CONTAINER_INHERIT_ACE if folder else 0
     for one in (whom, *_administrators()):
         entries.AddAccessAllowedAceEx(win32security.ACL_REVISION, within, ntsecuritycon.FILE_ALL_ACCESS, one)
-    how = win32security.DACL_SECURITY_INFORMATION | (
-        win32security.UNPROTECTED_DACL_SECURITY_INFORMATION if inherit
-        else win32security.PROTECTED_DACL_SECURITY_INFORMATION
-    )  # fmt: skip
-    win32security.SetNamedSecurityInfo(
-        str(path), win32security.SE_FILE_OBJECT, how, None, None, entries, None
-    )
+    return entries
