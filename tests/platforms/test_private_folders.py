@@ -24,3 +24,11 @@ def test_it_can_be_written_to(tmp_path: Path):
     platforms.here.make_private(tmp_path / "own")
     (tmp_path / "own" / "file").write_text("kept", encoding="utf-8")
     assert (tmp_path / "own" / "file").read_text("utf-8") == "kept"
+
+
+def test_one_that_others_see_stays_so_and_is_told_from_a_private_one(tmp_path: Path):
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o755)
+    platforms.here.make_private(folder)
+    assert not platforms.here.is_private(folder)
