@@ -26,7 +26,19 @@ OF_WINDOWS = (
     "tzdata",
     "tzlocal",
 )  # pip reads the conditions of packages as for this system
-OF_TESTS = ("pytest", "hypothesis", "pyvisa-sim", "trustme")  # all that begin so
+OF_TESTS = (
+    "pytest",
+    "hypothesis",
+    "pyvisa-sim",
+    "trustme",
+    "qcodes",
+    "nbclient",
+    "ipykernel",
+    "nexusformat",
+    "silx",
+    "h5grove",
+    "pyyaml",
+)  # all that begin so
 LEFT_OUT = ("docs",)  # extras that no test needs
 
 RUNTIME = "api-ms-win-crt-math-l1-1-0.dll"
