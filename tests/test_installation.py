@@ -220,6 +220,7 @@ def test_readme_says_the_first_command_in_windows_words():
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(1200)
 def test_readme_s_line_for_windows_installs_and_solves(tmp_path):
     """On Windows as it stands, but for `py`; elsewhere in this system's words. What mho needs is taken from here."""
     here = os.pathsep.join(one for one in sys.path if one.endswith("site-packages"))
@@ -237,7 +238,7 @@ def test_readme_s_line_for_windows_installs_and_solves(tmp_path):
             cwd=tmp_path / "lab",
             env=os.environ | names,
             capture_output=True,
-            timeout=280,
+            timeout=600,
             check=False,
         )
         assert done.returncode == 0, (line, done.stderr)
