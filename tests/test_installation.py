@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -223,8 +224,7 @@ def test_readme_says_the_first_command_in_windows_words():
 @pytest.mark.timeout(1200)
 def test_readme_s_line_for_windows_installs_and_solves(tmp_path):
     """On Windows as it stands, but for `py`; elsewhere in this system's words. What mho needs is taken from here."""
-    here = os.pathsep.join(one for one in sys.path if one.endswith("site-packages"))
-    names = {"PIP_NO_DEPS": "1", "PYTHONPATH": here, "MHO_RUNS": str(tmp_path / "runs")}
+    names = {"PIP_NO_DEPS": "1", "MHO_RUNS": str(tmp_path / "runs")}
     shutil.copytree(ROOT / "mho", tmp_path / "lab/mho", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "pyvisa_mho.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path / "lab")
@@ -242,6 +242,10 @@ def test_readme_s_line_for_windows_installs_and_solves(tmp_path):
             check=False,
         )
         assert done.returncode == 0, (line, done.stderr)
+        for found in (tmp_path / "lab/.venv").rglob("site-packages"):
+            (found / "here.pth").write_text(
+                f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+            )
     assert len(list((tmp_path / "runs").glob("*.h5"))) == 1
 
 
