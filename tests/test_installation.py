@@ -242,7 +242,7 @@ def test_readme_s_line_for_windows_installs_and_solves(tmp_path):
             check=False,
         )
         assert done.returncode == 0, (line, done.stderr)
-        for found in (tmp_path / "lab/.venv").rglob("site-packages"):
+        for found in (tmp_path / "lab/.venv").rglob("site-packages") if "install" in line else ():
             (found / "here.pth").write_text(
                 f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
             )
