@@ -50,6 +50,7 @@ FAULTS = {
 
 # wincon.h: events of a console, after which Windows ends the process within seconds, whatever it answers
 CLOSING = {2: "notice of the closed console", 5: "notice of the log-off", 6: "notice of the shutdown"}
+MOST_HANDLES = 64  # opened to get one number again: Windows gives the one that was freed last
 CLOSING_SECONDS = 60.0  # s to hold back the end of the process: Windows waits less, about 5 s
 
 
@@ -350,7 +351,16 @@ class Windows(System):
         return windows_files.path_trouble(str(path), whole, long_paths=bool(long_paths))
 
     def freeze(self, descriptor: int, path: Path) -> None:
-        """Leave it as it is: the file is only less tidy."""
+        first = msvcrt.get_osfhandle(descriptor)
+        frozen = os.open(path if path.exists() else os.devnull, os.O_RDONLY)
+        os.dup2(frozen, descriptor, inheritable=False)
+        os.close(frozen)
+        # HDF5 cuts its file by the handle that it got at first (H5FDsec2.c): no other file may get this number.
+        taken = [descriptor]
+        while msvcrt.get_osfhandle(taken[-1]) != first and len(taken) <= MOST_HANDLES:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+        for one in taken[1:-1]:
+            os.close(one)
 
     # --- the computer ---
 

@@ -6,11 +6,16 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from mho.errors import MhoError
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
+HELD = (
+    2.0  # s to wait for a log that cannot be opened: on Windows another process's end, or a scanner, holds it
+)
+
+T = TypeVar("T")
 
 
 class SqliteFile:
@@ -31,7 +36,9 @@ class SqliteFile:
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows that a statement gives."""
         with self._explained("read"):
-            return self._connection.execute(statement, values).fetchall()
+            return _patiently(
+                lambda: self._connection.execute(statement, values).fetchall(), sqlite3.SQLITE_CANTOPEN, HELD
+            )
 
     def value(self, statement: str, values: Sequence[Any] = ()) -> Any:
         """Return the first value that a statement gives."""
@@ -87,13 +94,18 @@ class SqliteFile:
 
 def use_write_ahead_log(connection: sqlite3.Connection, synchronous: str) -> None:
     """Switch to WAL mode; SQLite itself does not wait here for other processes that do the same."""
-    deadline = time.monotonic() + BUSY
+    _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"), sqlite3.SQLITE_BUSY, BUSY)
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+
+
+def _patiently(do: Callable[[], T], code: int, seconds: float) -> T:
+    """Do it again as long as SQLite answers with a code, for some seconds."""
+    deadline = time.monotonic() + seconds
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            break
+            return do()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            found = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended codes say more in higher bits
+            if found != code or time.monotonic() > deadline:
                 raise
         time.sleep(0.01)
-    connection.execute(f"PRAGMA synchronous = {synchronous}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from queue_runners import ROOT, SUPPORT, Desk, eventually, order, running
 
 from mho.errors import QueueError
 from mho.procedures.stream import Ended, Message, Resumed, Started
-from mho.running.queue import JobStatus
+from mho.running.queue import JobStatus, Queue
 from mho.running.runner import Runner
 from mho.running.runner.messages import QueueChanged
 
@@ -113,7 +114,7 @@ import os, sys
 from pathlib import Path
 from queue_runners import Desk, eventually, order, running
 from dataclasses import replace
-from mho.running.queue import JobStatus
+from mho.running.queue import JobStatus, Queue
 from mho.procedures.stream import Started
 
 disk, runs = Path(sys.argv[1]), Path(sys.argv[2])
@@ -150,3 +151,14 @@ def test_a_disk_that_is_really_full(tmp_path):
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(done.stderr)
     assert done.stdout == "settled\n", done.stderr
+
+
+def test_a_log_that_cannot_be_opened_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """As on Windows, where a process that ends, or a virus scanner, holds it."""
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        assert queue.jobs() == []
+    held = tmp_path / "queue.sqlite-wal"
+    held.mkdir()
+    threading.Timer(0.3, held.rmdir).start()
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        assert queue.jobs() == []
