@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -205,6 +207,46 @@ def test_an_archive_installs_mho_without_an_index(tmp_path):
             check=False,
         )
         assert done.returncode == 0, (line, done.stderr)
+
+
+def readme_commands(language: str) -> list[str]:
+    """Return the commands of README's first block in a language."""
+    block = (ROOT / "README.md").read_text("utf-8").partition(f"```{language}\n")[2].partition("\n```")[0]
+    return re.split(r" && |; ", block)
+
+
+def test_readme_says_the_first_command_in_windows_words():
+    shell = [one.replace("python3 ", "py ") for one in readme_commands("sh")]
+    assert readme_commands("powershell") == [one.replace(".venv/bin/", ".venv\\Scripts\\") for one in shell]
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(1200)
+def test_readme_s_line_for_windows_installs_and_solves(tmp_path):
+    """On Windows as it stands, but for `py`; elsewhere in this system's words. What mho needs is taken from here."""
+    names = {"PIP_NO_DEPS": "1", "MHO_RUNS": str(tmp_path / "runs")}
+    shutil.copytree(ROOT / "mho", tmp_path / "lab/mho", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "pyvisa_mho.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / "lab")
+    for line in readme_commands("powershell"):
+        words = line.replace("py -m", f'"{sys.executable}" -m', 1)
+        if os.sep == "/":
+            words = words.replace(".venv\\Scripts\\", ".venv/bin/")
+        done = subprocess.run(
+            words,
+            shell=True,
+            cwd=tmp_path / "lab",
+            env=os.environ | names,
+            capture_output=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, (line, done.stderr)
+        for found in (tmp_path / "lab/.venv").rglob("site-packages") if "install" in line else ():
+            (found / "here.pth").write_text(
+                f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"
+            )
+    assert len(list((tmp_path / "runs").glob("*.h5"))) == 1
 
 
 @pytest.mark.thorough

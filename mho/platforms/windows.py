@@ -352,7 +352,9 @@ class Windows(System):
 
     def freeze(self, descriptor: int, path: Path) -> None:
         first = msvcrt.get_osfhandle(descriptor)
-        frozen = os.open(path if path.exists() else os.devnull, os.O_RDONLY)
+        frozen = os.open(
+            os.devnull, os.O_RDONLY
+        )  # not the file: as long as it is open nobody could remove it
         os.dup2(frozen, descriptor, inheritable=False)
         os.close(frozen)
         # HDF5 cuts its file by the handle that it got at first (H5FDsec2.c): no other file may get this number.

@@ -104,4 +104,6 @@ def _write_checksums(draft: Path) -> None:
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(draft).as_posix()}"
         for path in files
     ]
-    (draft / "SHA256SUMS").write_text("\n".join(lines) + "\n", "utf-8")
+    (draft / "SHA256SUMS").write_text(
+        "\n".join(lines) + "\n", "utf-8", newline="\n"
+    )  # `sha256sum -c` wants no other
