@@ -7,7 +7,6 @@ with a residual in float64. No other program solves on arrays whose cells are pr
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Sequence
@@ -54,6 +53,8 @@ def run(repeat: int) -> list[Figure]:
 
 def solve(family: str, n: int, seed: int, most_cycles: int = MOST_CYCLES, **how: Any) -> Job:
     """Solve one system on one chip; `how` are further parameters of `Solve`."""
+    import resource  # which Windows lacks; the rest of this module is for every system
+
     from mho.instruments import open_bench
     from mho.procedures import Solve
     from mho.running.execution import evaluate

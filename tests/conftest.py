@@ -16,6 +16,7 @@ import random
 import secrets
 import shutil
 import signal
+import warnings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
 os.environ.setdefault(
@@ -184,6 +185,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.getoption("bench") and not (HARDWARE.is_relative_to(path) or path.is_relative_to(HARDWARE)):
         return True
     return None
+
+
+def pytest_collection() -> None:
+    """Let go of a database that QCoDeS leaves open when it is imported; pytest forgets this filter after the collection."""
+    warnings.filterwarnings("ignore", "unclosed database", ResourceWarning)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -130,8 +130,8 @@ def test_every_extra_that_a_page_names_exists():
 def test_the_tested_versions_are_within_what_mho_asks_for():
     pinned = {canonicalize_name(one.name): one for one in pins()}
     for one in asked():
-        if one.marker is not None and not one.marker.evaluate():
-            continue  # of another system
+        if one.marker is not None and not one.marker.evaluate({"sys_platform": "linux"}):
+            continue  # of another system than that where the list is written
         version = str(pinned[canonicalize_name(one.name)].specifier).removeprefix("==")
         assert one.specifier.contains(version, prereleases=True), f"{one} is not {version}"
 

@@ -260,7 +260,7 @@ def test_the_python_and_the_packages_of_the_tests_are_those_that_mho_asks_for(tm
     found = list(installation.check_packages(there))
     assert {one.verdict for one in found} == {"ok"}
     assert "numpy 2" in only(found, "packages").found
-    assert "dev" in only(found, "extras").found.split(", ")
+    assert "optimise" in only(found, "extras").found.split(", ")
 
 
 @installed

@@ -266,7 +266,7 @@ def test_the_faults_do_strike(small, tmp_path):
         def inject(bench: Bench, fault: Fault = striking) -> None:
             bench.laboratory.faults.append(fault)
 
-        after = perform(PROCEDURES[name](), small, inject, tmp_path / reason[:4])
+        after = perform(PROCEDURES[name](), small, inject, tmp_path / reason.split()[0])
         assert reason in str(after.error)
     assert "NOT CONFIRMED SAFE: board" in after.loud[0]  # a path that stays closed is no safe board
 

@@ -111,7 +111,8 @@ def _signature(thing: Any) -> str:
 def _annotation(annotation: Any) -> str:
     if isinstance(annotation, ForwardRef):
         return annotation.__forward_arg__
-    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return text.replace("typing.", "")  # which Python writes since 3.13 no more
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class IndexThread(TaskThread):
 
     def _open(self) -> RunIndex:
         if self._index is None:
-            self._index = RunIndex(self._folder)
+            self._index = self.opened.enter_context(RunIndex(self._folder))
         return self._index
 
     def search(self, search: Search) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import Any
 
@@ -40,7 +40,7 @@ class _Collector:
 
     def __init__(self) -> None:
         self._threads, self._due, self._count = 0, 0.0, 0
-        self.tasks: list[Task] = []  # that run, of windows that are gone too
+        self.tasks: list[Task | ExitStack] = []  # that run, of windows that are gone too, and what they close
 
     def begin(self) -> None:
         gc.disable()
@@ -58,7 +58,7 @@ class _Collector:
         Where a task ends is not the place: Python would collect in its thread at once.
         """
         if not self._threads and self.tasks and (application := QCoreApplication.instance()):
-            QTimer.singleShot(IDLE, application, self.look)
+            QTimer.singleShot(IDLE, application, lambda: self.look())  # Qt would not keep a method's object
         elif not self._threads:
             gc.enable()
 
@@ -77,7 +77,8 @@ class TaskThread(QObject):
     """Runs tasks in a thread with a name; only the window's thread may submit them.
 
     The thread touches nothing of Qt: results wait until a timer of the window's thread fetches them, so that a window may
-    be deleted at any moment. After that, and after `close`, no task begins, and no result is delivered.
+    be deleted at any moment. After that, and after `close`, no task begins, no result is delivered, and what tasks have
+    put on the stack `opened` is closed, as soon as the running one ends.
 
     Parameters
     ----------
@@ -96,7 +97,10 @@ class TaskThread(QObject):
         self._tasks: deque[Task] = deque()
         self._results: deque[tuple[Callable[[], None], bool]] = deque()
         self._over = over = threading.Event()
-        self._at_work = threading.Lock()
+        self._ended = ended = threading.Event()
+        self.opened = opened = ExitStack()  # by tasks; closed in the thread after the last of them
+        opened.callback(ended.set)
+        opened.callback(lambda: _collector.tasks.remove(opened))
         self._expected = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._collect)
@@ -108,9 +112,12 @@ class TaskThread(QObject):
 
         def leave() -> None:
             if not over.is_set():
+                over.set()
+                _collector.tasks.append(opened)
                 _collector.end()
-            over.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+                with suppress(RuntimeError):  # the program ends, and takes no more work
+                    pool.submit(opened.close)
+                pool.shutdown(wait=False)
 
         self._leave = leave
         self.destroyed.connect(leave)  # also without `close`
@@ -150,8 +157,7 @@ class TaskThread(QObject):
         if not self._over.is_set():
             self._leave()
             self._timer.stop()
-        if patience and self._at_work.acquire(timeout=patience):
-            self._at_work.release()
+        if self._ended.wait(patience):
             _collector.look()
 
     def _expect_result(self) -> None:
@@ -165,7 +171,7 @@ class TaskThread(QObject):
 
     def _serve(self) -> None:
         """Run the next task, unless a long one has run it meanwhile."""
-        with self._at_work, suppress(IndexError, SystemExit):  # of a task that `close` ended
+        with suppress(IndexError, SystemExit):  # of a task that `close` ended
             if not self._over.is_set():
                 self._do(self._tasks.popleft())
 

@@ -72,6 +72,8 @@ def click(qtbot, panel, row, column):
 
 
 def drag(qtbot, panel, first, last, modifier=Qt.KeyboardModifier.NoModifier):
+    panel.canvas.grab()  # only what was drawn knows how wide its axes are
+    qtbot.wait(1)
     view, start, end = panel.canvas.viewport(), place(panel, *first), place(panel, *last)
     qtbot.mousePress(view, LEFT, modifier, start)
     for share in (0.4, 0.8, 1.0):

@@ -447,6 +447,26 @@ def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtb
     assert brought == []
 
 
+@pytest.mark.parametrize("way", ["closed", "deleted"])
+def test_what_a_task_has_opened_is_closed_by_its_thread_after_it(qtbot, way) -> None:
+    """A window's files can be removed when it is gone, and a database takes nothing from another thread."""
+    background, begun, over, order = TaskThread("tested"), threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        background.opened.callback(lambda: order.append(threading.current_thread().name))
+        begun.set()
+        over.wait(PATIENCE)
+        order.append("done")
+
+    background.ask(work)
+    qtbot.waitUntil(begun.is_set, timeout=PATIENCE)
+    Shiboken.delete(background) if way == "deleted" else background.close(patience=0.01)
+    assert order == []
+    over.set()
+    eventually(lambda: order == ["done", "tested_0"])
+    background.close()
+
+
 class Dropped(QObject):
     """Garbage once nobody has it: it is part of a cycle. It notes which thread frees it."""
 
@@ -471,7 +491,7 @@ def test_garbage_is_freed_by_the_window_s_thread_whoever_makes_more_of_it(qtbot,
     background.close()
 
 
-def test_garbage_is_collected_by_itself_after_the_last_window() -> None:
+def test_garbage_is_collected_by_itself_after_the_last_window(qtbot) -> None:
     """Of which some are closed, others deleted, and some both."""
     before = task_thread._collector._threads
     closed, deleted, both = (TaskThread("tested") for _ in range(3))
@@ -482,12 +502,13 @@ def test_garbage_is_collected_by_itself_after_the_last_window() -> None:
     both.close()
     Shiboken.delete(both)
     assert task_thread._collector._threads == before
-    assert gc.isenabled() == (not before)
+    qtbot.waitUntil(lambda: gc.isenabled() == (not before), timeout=PATIENCE)
 
 
 @pytest.fixture
-def no_other_window(monkeypatch):
-    """As if none were open."""
+def no_other_window(monkeypatch, qtbot):
+    """As if none were open, and the last one had been closed for long."""
+    qtbot.wait(2 * task_thread.IDLE)
     was_on = gc.isenabled()
     monkeypatch.setattr(task_thread, "_collector", task_thread._Collector())
     yield

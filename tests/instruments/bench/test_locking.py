@@ -21,7 +21,7 @@ from mho.errors import BenchError, BenchInUseError
 from mho.instruments.bench import locking
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.platforms import posix, system
+from mho.platforms import system
 from mho.platforms.system import LockHolder, LockTaken, System
 
 PREFIX = system.PREFIX
@@ -85,9 +85,10 @@ def held_elsewhere(
     path: str, *words: str, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     environment["OWN_LOCKS"] = system.PREFIX.removeprefix(PREFIX)
-    command = [sys.executable, "-c", TAKE, path, *(words or ("alone",))]
+    python, further = platforms.here.interpreter()
+    command = [python, "-c", TAKE, path, *(words or ("alone",))]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **environment}
+        command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **further, **environment}
     ) as holder:
         try:
             assert holder.stdout is not None
@@ -128,7 +129,6 @@ def test_this_process_is_told_that_it_has_the_bench_itself(text, tmp_path):
         pass
 
 
-@linux
 def test_another_process_is_kept_out_whatever_its_environment_says_and_told_who_has_it(
     text, tmp_path, monkeypatch
 ):
@@ -204,7 +204,7 @@ def test_a_lock_that_cannot_be_had_is_one_sentence(text, tmp_path, monkeypatch):
     def refuse(*arguments: object) -> None:
         raise PermissionError("no sockets here")
 
-    monkeypatch.setattr(posix.socket, "socket", refuse)
+    monkeypatch.setattr("socket.socket", refuse)
     with pytest.raises(BenchError, match=r"cannot be locked for this process \(no sockets here\)"):
         lock_bench(load_bench_file(written(tmp_path, text)))
 

@@ -23,8 +23,6 @@ import mho.instruments.bench.stop_requests as stopping_module
 from mho.instruments import Cell, open_bench
 from mho.instruments.bench.stop_requests import STOPPING, EndingSignals, HandledSignals, signals_held
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups of POSIX")
-
 SCRIPT = """
 import pathlib, signal, sys, time
 from mho.instruments import Cell, open_bench
@@ -76,7 +74,7 @@ def ended(child: subprocess.Popen[bytes]) -> tuple[int, str]:
 # --- signals ---
 
 
-@pytest.mark.parametrize("number", daily([signal.SIGTERM, signal.SIGHUP], [signal.SIGTERM]))
+@pytest.mark.parametrize("number", daily(list(STOPPING[1:]), [signal.SIGTERM]))
 def test_a_script_that_is_asked_to_end_leaves_a_safe_bench(tmp_path, number):
     child = started(tmp_path)
     child.send_signal(number)
@@ -211,7 +209,7 @@ def test_a_signal_at_any_line_of_the_way_out_leaves_a_safe_bench(monkeypatch):
                 if event == "line":
                     lines += 1
                     if lines == wanted + 2:  # not the first two, which stand before the protection
-                        os.kill(os.getpid(), signal.SIGINT)
+                        signal.raise_signal(signal.SIGINT)
                 return trace
 
             interrupted = False
@@ -248,7 +246,7 @@ def test_a_signal_at_any_line_of_a_bench_s_life_leaves_no_handler_behind(monkeyp
             lines += event == "line"
             if event == "line" and lines == wanted:
                 struck = frame.f_code.co_name
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             return trace
 
         with contextlib.suppress(KeyboardInterrupt):

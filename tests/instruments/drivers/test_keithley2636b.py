@@ -7,11 +7,13 @@ import warnings
 import numpy as np
 import pytest
 import pyvisa
+import qcodes.instrument_drivers.Keithley as qcodes_keithley  # noqa: N813
 from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.instruments.keithley import Keithley2600
 from pymeasure.test import expected_protocol
+from qcodes.dataset import LinSweep
 from wired_twins import Resistor
 from wired_twins import ask_all as ask
 
@@ -912,14 +914,12 @@ def test_pymeasures_own_driver_works(rack, twin, port):
 
 
 def test_qcodes_own_driver_works(rack):
-    keithley = pytest.importorskip("qcodes.instrument_drivers.Keithley")
-    dataset = pytest.importorskip("qcodes.dataset")
-    theirs = keithley.Keithley2636B("smu", ADDRESS, visalib="bench@mho")
+    theirs = qcodes_keithley.Keithley2636B("smu", ADDRESS, visalib="bench@mho")
     try:
         theirs.smua.volt(0.5)
         theirs.smua.output(True)
         assert theirs.smua.curr() == pytest.approx(1e-5)
-        theirs.smua.setup_fastsweep(dataset.LinSweep(theirs.smua.volt, 0, 1, 5))
+        theirs.smua.setup_fastsweep(LinSweep(theirs.smua.volt, 0, 1, 5))
         assert theirs.smua.fastsweep() == pytest.approx(20e-6 * np.linspace(0, 1, 5), rel=1e-6)
     finally:
         theirs.close()

@@ -122,7 +122,8 @@ def test_what_subnormal_numbers_lose_of_a_correction_is_in_its_radius():
     smallest = 2.0**-1074
     found = enclosure.enclose(np.array([[2.0]]), np.array([3 * smallest]), np.zeros(1))
     assert found.certified
-    assert (found.correction / smallest, found.radius / smallest) == (2.0, 3.0)  # of 1.5
+    assert found.correction / smallest in (1.0, 2.0)  # of 1.5, as the C library of Windows cuts it off
+    assert found.radius / smallest == 3.0
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_the_condition_number_is_that_of_the_two_norm() -> None:
 
 
 def test_a_solve_keeps_them_with_their_units(tmp_path: Path) -> None:
-    matrix = str(ROOT / "data" / "matrices" / "zuo2025-4x4.mtx")
+    matrix = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
     path = mho.run(mho.Solve(matrix=matrix, bits=12), "arrays", seed=1, output=tmp_path / "a.h5").path
     with mho.open_run(path) as run:
         result, units = run.summary, run.result_units
