@@ -358,9 +358,8 @@ class Windows(System):
 
     def freeze(self, descriptor: int, path: Path) -> None:
         first = msvcrt.get_osfhandle(descriptor)
-        frozen = os.open(
-            os.devnull, os.O_RDONLY
-        )  # not the file: as long as it is open nobody could remove it
+        # Not the file itself: as long as this was open nobody could remove it
+        frozen = os.open(os.devnull, os.O_RDONLY)
         os.dup2(frozen, descriptor, inheritable=False)
         os.close(frozen)
         # HDF5 cuts its file by the handle that it got at first (H5FDsec2.c): no other file may get this number.
