@@ -105,6 +105,5 @@ def _write_checksums(draft: Path) -> None:
         for path in files
     ]
     text = "\n".join(lines) + "\n"
-    (draft / "SHA256SUMS").write_text(
-        text, "utf-8", newline="\n"
-    )  # `sha256sum -c` takes no other end of a line
+    # `sha256sum -c` takes no other end of a line
+    (draft / "SHA256SUMS").write_text(text, "utf-8", newline="\n")
