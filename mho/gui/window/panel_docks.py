@@ -168,7 +168,8 @@ class PanelDocks:
         bars = self._tab_bars()
         newest = {tuple(bar.tabText(tab) for tab in range(bar.count())): bar for bar in bars}
         for bar in bars:
-            bar.setVisible(bar.count() > 0 and bar in newest.values())  # on Windows they may have lost their tabs
+            # On Windows one may have lost its tabs already
+            bar.setVisible(bar.count() > 0 and bar in newest.values())
 
     def _tab_bars(self) -> list[QTabBar]:
         return self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
