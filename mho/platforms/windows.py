@@ -163,12 +163,18 @@ class Windows(System):
 
     def still_runs(self, process: psutil.Process) -> bool:
         import psutil
+        import win32api
+        import win32con
+        import win32event
+        import winerror
 
-        try:
-            process.wait(0)  # one that has ended is listed as long as another one has a handle of it
-        except psutil.TimeoutExpired:
-            return True
-        raise psutil.NoSuchProcess(process.pid)
+        try:  # psutil's own waiting leaves its frame, and all frames below it, to the collector
+            handle = win32api.OpenProcess(win32con.SYNCHRONIZE, False, process.pid)
+        except win32api.error as error:
+            denied = error.winerror == winerror.ERROR_ACCESS_DENIED
+            raise (psutil.AccessDenied if denied else psutil.NoSuchProcess)(process.pid) from None
+        # One that has ended is listed as long as another one has a handle of it
+        return win32event.WaitForSingleObject(handle, 0) == win32event.WAIT_TIMEOUT
 
     def birth_of(self, pid: int) -> str:
         import psutil
@@ -352,9 +358,8 @@ class Windows(System):
 
     def freeze(self, descriptor: int, path: Path) -> None:
         first = msvcrt.get_osfhandle(descriptor)
-        frozen = os.open(
-            os.devnull, os.O_RDONLY
-        )  # not the file: as long as it is open nobody could remove it
+        # Not the file itself: as long as this was open nobody could remove it
+        frozen = os.open(os.devnull, os.O_RDONLY)
         os.dup2(frozen, descriptor, inheritable=False)
         os.close(frozen)
         # HDF5 cuts its file by the handle that it got at first (H5FDsec2.c): no other file may get this number.

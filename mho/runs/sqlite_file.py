@@ -11,9 +11,7 @@ from typing import Any, TypeVar
 from mho.errors import MhoError
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
-HELD = (
-    2.0  # s to wait for a log that cannot be opened: on Windows another process's end, or a scanner, holds it
-)
+HELD = 2.0  # s to wait for a log that cannot be opened: on Windows what ends, or a virus scanner, holds it
 
 T = TypeVar("T")
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet
 import pytest
 from distributed import LocalCluster
 
-from mho import run
+from mho import platforms, run
 from mho.errors import BenchError, InputError
 from mho.procedures.stream import Started
 from mho.processes import environment
@@ -95,7 +95,7 @@ def test_killing_a_worker_loses_nothing(tmp_path, workers):
                 os.getpid
             )  # those at work: one that is just being started again is not
             killed.append(next(iter(there.values())))
-            os.kill(killed[-1], signal.SIGKILL)
+            psutil.Process(killed[-1]).kill()
 
     rows = campaign(tmp_path, text).carry_out(workers, kill_one)
     assert len(killed) == 2
@@ -140,17 +140,17 @@ def test_a_file_that_is_being_written_is_waited_for_and_taken(tmp_path, monkeypa
 def left_by_another_host(task: CampaignTask, monkeypatch: pytest.MonkeyPatch, clock: float) -> None:
     """Leave the file of a run as a writer does that was killed on another host, whose clock differs by `clock` s."""
     code = (
-        "import os, signal, socket, sys, time\n"
+        "import socket, sys, time\n"
         f"socket.gethostname, now = lambda: 'elsewhere', time.time\n"
         f"time.time = lambda: now() + {clock}\n"
-        "from mho import Read, run\n"
+        "from mho import Read, platforms, run\n"
         "from mho.procedures.stream import Started\n"
         "def kill(event):\n"
-        "    if isinstance(event, Started): time.sleep(2.5); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    if isinstance(event, Started): time.sleep(2.5); platforms.here.kill_this()\n"
         "run(Read(rows='0:2', columns='0:2'), output=sys.argv[1], observers=[kill])\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(task.path)], env=environment(), timeout=100)
-    assert done.returncode == -signal.SIGKILL
+    assert platforms.here.is_kill(done.returncode)
 
 
 @pytest.mark.thorough

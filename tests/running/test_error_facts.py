@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from queue_runners import LIVING, order
 
@@ -118,7 +120,8 @@ def test_what_the_worker_feared_is_kept_where_nobody_knows_more(tmp_path, monkey
         queue.add(order())
         job = queue.begin(1, run=tmp_path / "run.h5", **LIVING)
     assert job is not None
-    runner._settle(job, JobOutcome(JobStatus.FAILED, "LimitError: 5 V", live=("gate", "smu")))
+    with closing(runner._queue):
+        runner._settle(job, JobOutcome(JobStatus.FAILED, "LimitError: 5 V", live=("gate", "smu")))
     with Queue(tmp_path / "queue.sqlite") as queue:
         lane = queue.lane("simulated")
     assert (lane.unsafe, lane.live, lane.unsafe_reason) == (True, ("gate", "smu"), "it did not end in time")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -221,7 +220,7 @@ def test_a_signal_ends_the_run_at_the_next_safe_point(folder, number):
     before = signal.getsignal(number)
 
     def signalled(bench: Bench, stream: Stream) -> None:
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         bench.read(CELL)  # not cut short
         stream.check()
 
@@ -236,7 +235,7 @@ def test_a_signal_ends_the_run_at_the_next_safe_point(folder, number):
 def test_a_signal_before_the_run_leaves_no_file(folder):
     class Slow(Visit):
         def prepare(self, given: None, bench: Bench, rng: np.random.Generator) -> None:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
     with pytest.raises(Aborted, match="SIGTERM received"):
         run(Slow(), seed=1, output=folder)
@@ -245,8 +244,8 @@ def test_a_signal_before_the_run_leaves_no_file(folder):
 
 def test_a_second_ctrl_c_does_not_wait(folder):
     def twice(bench: Bench, stream: Stream) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         run(Visit(twice), seed=1, output=folder)

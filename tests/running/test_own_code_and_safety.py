@@ -29,8 +29,6 @@ from mho.running.supervisor import Report
 from mho.running.trust import runs_foreign_code
 from mho.runs import RunFile, Status
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and sockets as on POSIX")
-
 DRIVERS = '''
 from mho.instruments.drivers.keithley2450 import Keithley2450
 

@@ -157,8 +157,8 @@ def test_code_that_a_parameter_names_is_found_beside_the_plan_or_refused_before_
         'preset = "mine.py:Cells"\n[[steps]]\nprocedure = "solve"\nparameters = {method = "mine.py:Half"}\n'
     )
     (run,) = runs(text, tmp_path)
-    assert run.parameters["method"] == f"{tmp_path}/mine.py:Half"
-    assert run.preset == f"{tmp_path}/mine.py:Cells"
+    assert run.parameters["method"] == f"{tmp_path / 'mine.py'}:Half"
+    assert run.preset == f"{tmp_path / 'mine.py'}:Cells"
     with pytest.raises(
         InputError, match=r"steps\.0 .*there is no refinement .*has no class 'Whole'; there is Half"
     ):

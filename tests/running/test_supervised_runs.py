@@ -29,10 +29,7 @@ from mho.running.safety_statement import SUPERVISOR_GONE, observed_safety
 from mho.running.supervisor import Report
 from mho.runs import Labels, RunFile, Status
 
-pytestmark = [
-    pytest.mark.thorough,
-    pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX"),
-]
+pytestmark = pytest.mark.thorough
 
 PLAN = """
 name = "two"

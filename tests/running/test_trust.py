@@ -31,7 +31,7 @@ IMPORTED = ("os:system", "subprocess:Popen", "numpy:ndarray", "run_samples:Sampl
 
 MODULE = '''
 from pathlib import Path
-Path("{mark}").touch()
+Path(r"{mark}").touch()
 from mho.instruments.drivers.keithley2450 import Keithley2450
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.procedures import Program

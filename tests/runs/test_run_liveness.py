@@ -5,7 +5,6 @@ import sys
 from dataclasses import replace
 
 import psutil
-import pytest
 
 from mho import platforms
 from mho.runs.liveness import Writer
@@ -24,7 +23,6 @@ def test_a_process_that_took_over_the_id_is_another() -> None:
     assert not replace(writer, started=writer.started - 60, birth="").lives(heartbeat=NOW, now=NOW)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the birth of a process is told by Linux only")
 def test_a_clock_that_was_set_makes_no_other_process_of_it() -> None:
     writer = Writer.this_process()
     assert replace(writer, started=writer.started - 3600).lives(heartbeat=NOW, now=NOW)
@@ -38,8 +36,7 @@ def test_a_process_that_is_gone_is_gone_reaped_or_not() -> None:
     writer = replace(writer, host=Writer.this_process().host)
     assert writer.lives(heartbeat=0, now=NOW)
     child.kill()
-    while platforms.here.still_runs(psutil.Process(child.pid)):
-        pass
+    platforms.here.wait_unreaped(child)
     assert not writer.lives(heartbeat=NOW, now=NOW)
     child.communicate()
     assert not writer.lives(heartbeat=NOW, now=NOW)

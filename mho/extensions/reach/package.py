@@ -104,6 +104,7 @@ def _write_checksums(draft: Path) -> None:
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(draft).as_posix()}"
         for path in files
     ]
+    text = "\n".join(lines) + "\n"
     (draft / "SHA256SUMS").write_text(
-        "\n".join(lines) + "\n", "utf-8", newline="\n"
-    )  # `sha256sum -c` wants no other
+        text, "utf-8", newline="\n"
+    )  # `sha256sum -c` takes no other end of a line

@@ -52,8 +52,7 @@ def main() -> None:
     for name in sys.argv[1:]:
         with suppress(ImportError):  # the run says what is wrong with it
             import_module(name)
-    # Unbuffered: a thread that reads it holds no lock when all ends
-    commands = io.FileIO(0, "r", closefd=False)
+    commands = _commands()
     assignment = commands.readline()
     if not assignment.endswith(b"\n"):
         return  # the runner was gone before it could say what to do; nothing has begun
@@ -68,6 +67,17 @@ def main() -> None:
         outbox.close(LAST_WORDS)
     if left_threads(threads):  # of the procedure; Python would wait for them
         leave(0)
+
+
+def _commands() -> io.FileIO:
+    """Return what standard input has been: from now on nothing can be read there.
+
+    On Windows a library that is loaded asks what its standard input is, and waits as long as another thread reads there.
+    """
+    commands = io.FileIO(os.dup(0), "r")  # unbuffered: a thread that reads it holds no lock when all ends
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return commands
 
 
 def _carry_out(assignment: Any, commands: io.FileIO, tell: Callable[[Event], None]) -> messages.JobDone:

@@ -412,7 +412,7 @@ class RunIndex:
         if not runs and len(str(name)) >= 4:
             runs = self._select("substr(run_id, 1, ?) = ?", [len(str(name)), str(name).lower()])
         if len({run.facts.run_id or run.path for run in runs}) > 1:
-            several = " or ".join(str(run.path) for run in runs[:5])
+            several = " or ".join(sorted(str(run.path) for run in runs)[:5])
             raise RunFileError(f"{str(name)!r} may mean {several}; name one by its path")
         if not runs:
             stems = [Path(row[0]).stem for row in self._store.rows("SELECT path FROM runs")]

@@ -97,7 +97,9 @@ def restored(store: SqliteFile, folder: Path) -> SqliteFile:
     try:
         new = _put_aside(folder / NAME, verdict)
     except (sqlite3.Error, OSError) as error:
-        raise RunFileError(f"index {folder / NAME} cannot be made anew: {error}; see to the disk") from error
+        raise RunFileError(
+            f"index {folder / NAME} cannot be made anew: {error}; close what has it open, or see to the disk"
+        ) from error
     with new.changing():
         for table, lines in saved.items():
             marks = ", ".join("?" * _WIDTHS[table])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +18,6 @@ from mho.running.queue import JobStatus, Order, Queue, checked_all, expect, orde
 from mho.running.queue.job import Policy, Reaction
 from mho.running.queue.orders import runs_on_chip
 from mho.runs import RunFile
-
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and sockets as on POSIX")
 
 PLAN = """
 name = "one chip"

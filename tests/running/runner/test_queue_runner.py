@@ -66,7 +66,7 @@ def test_jobs_run_one_after_the_other_each_into_a_file_of_its_own(desk, tmp_path
             True,
             marks=pytest.mark.slow,
         ),
-        ("kill", JobStatus.INTERRUPTED, "the worker was ended by SIGKILL", True),
+        ("kill", JobStatus.INTERRUPTED, "the worker was (ended by SIGKILL|killed)", True),
         pytest.param(
             "leave", JobStatus.INTERRUPTED, "the worker ended with exit code 3", True, marks=pytest.mark.slow
         ),
@@ -80,11 +80,11 @@ def test_a_run_that_goes_wrong_holds_the_queue_with_its_reason_and_leaves_the_be
         pass
     job = desk.job(bad)
     assert job.status is status
-    assert reason in job.reason
+    assert re.search(reason, job.reason)
     lane = desk.change(lambda queue: queue.lane("simulated"))
     assert lane.held
     assert f"job {bad} " in lane.reason
-    assert reason in lane.reason
+    assert re.search(reason, lane.reason)
     assert f"ERROR: the queue of simulated is held: {lane.reason}" in desk.said()
     assert ("bench simulated was made safe by a fresh process" in desk.said()) is made_safe
     assert desk.job(bad + 1).status is JobStatus.QUEUED

@@ -61,7 +61,7 @@ def runner(desk, place) -> Iterator[None]:
 
 def wire(place: Rendezvous) -> Wire:
     card = place.card()
-    with socket.socket(socket.AF_UNIX) as sock:
+    with platforms.here.connect_to(card.address) as sock:
         sock.connect(card.address)
         return Wire.opened(sock, card.secret)
 
@@ -91,17 +91,19 @@ def test_a_folder_that_is_open_to_others_is_refused(desk, place):
             meet()
 
 
-def test_the_place_is_one_whatever_the_environment_and_the_queue_s_name_say(
-    desk, place, tmp_path, monkeypatch
-):
-    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
-    (tmp_path / "other.sqlite").symlink_to(desk.path)
+def test_the_place_is_one_whatever_the_environment_and_the_folder_say(desk, place, tmp_path, monkeypatch):
     for name in ("TMPDIR", "XDG_RUNTIME_DIR", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    for path in ("link/queue.sqlite", "other.sqlite", "queue.sqlite"):
-        assert Rendezvous(Path(path), "simulated").lock == place.lock
+    assert Rendezvous(Path("queue.sqlite"), "simulated").lock == place.lock
     assert place.lock.parent.parent == desk.path.parent
+
+
+def test_the_place_is_one_by_whatever_link_the_queue_is_found(desk, place, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "other.sqlite").symlink_to(desk.path)
+    for path in ("link/queue.sqlite", "other.sqlite"):
+        assert Rendezvous(tmp_path / path, "simulated").lock == place.lock
 
 
 @pytest.mark.thorough
@@ -155,8 +157,9 @@ def test_a_runner_that_does_not_know_the_key_is_no_runner(desk, place):
     daily([b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 1000, b"\0\0\0\x05hello", os.urandom(400)], 3),
 )
 def test_noise_instead_of_authentication_harms_nobody(runner, desk, place, noise):
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(place.card().address)
+    address = place.card().address
+    with platforms.here.connect_to(address) as sock:
+        sock.connect(address)
         sock.sendall(noise)
     assert desk.client.status().state == "idle"
 

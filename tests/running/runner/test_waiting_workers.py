@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -63,7 +61,7 @@ def test_a_worker_that_cannot_be_used_is_replaced(desk: Desk, how: str, tmp_path
     with running(desk, drain=False) as runner:
         before = waiting(runner)
         if how == "killed":
-            os.kill(before, signal.SIGKILL)
+            psutil.Process(before).kill()
         else:
             (tmp_path / "mho").mkdir()
             if how == "of older code":

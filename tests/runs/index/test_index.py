@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mho.runs.index.card as card
+from mho import platforms
 from mho.errors import InputError, RunFileError
 from mho.runs import Array, Layout, RecordedParameter, RunHeader, RunWriter, Status, recover, runs_folder
 from mho.runs.index.index import RunIndex
@@ -500,7 +501,7 @@ def test_a_run_is_found_by_path_name_and_identity(
     for name in ("x.h5", "sub/x.h5"):
         (folder / name).write_text("no run")
     index.update()
-    with pytest.raises(RunFileError, match=r"'x' may mean x\.h5 or sub/x\.h5"):
+    with pytest.raises(RunFileError, match=r"'x' may mean sub[/\\]x\.h5 or x\.h5"):
         index.find("x")
 
 
@@ -582,9 +583,8 @@ def test_who_reads_the_index_stops_nobody_who_writes(tmp_path: Path):
     store.close()
 
 
-def test_a_rebuild_saves_tags_from_an_index_whose_other_pages_are_damaged(
-    folder: Path, caplog: pytest.LogCaptureFixture
-):
+def damage_a_page(folder: Path) -> None:
+    """Damage the index of a folder, but for the tag of run a."""
     with RunIndex(folder) as index:
         index.update()
         run = index.find("a")
@@ -594,6 +594,12 @@ def test_a_rebuild_saves_tags_from_an_index_whose_other_pages_are_damaged(
     with (folder / NAME).open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
+
+
+def test_a_rebuild_saves_tags_from_an_index_whose_other_pages_are_damaged(
+    folder: Path, caplog: pytest.LogCaptureFixture
+):
+    damage_a_page(folder)
     with RunIndex(folder) as index:
         with pytest.raises(RunFileError, match="mho runs --rebuild"):
             index.search()
@@ -601,6 +607,21 @@ def test_a_rebuild_saves_tags_from_an_index_whose_other_pages_are_damaged(
         assert found(index, "tag=good") == "a"
         assert index.count() == 3
     assert "was damaged" in caplog.text
+
+
+def test_that_a_damaged_index_is_open_elsewhere_is_said_where_that_keeps_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Windows renames no file that is open."""
+    damage_a_page(folder)
+
+    def refuse(draft: Path, target: Path) -> None:
+        raise PermissionError(13, "another program has it open")
+
+    monkeypatch.setattr(platforms.here, "replace", refuse)
+    told = r"cannot be made anew: .*another program has it open; close what has it open"
+    with RunIndex(folder) as index, pytest.raises(RunFileError, match=told):
+        index.rebuild()
 
 
 def test_an_index_of_another_version_is_made_anew_with_its_tags(folder: Path):

@@ -139,7 +139,7 @@ def test_a_running_file_whose_writer_is_another_process_by_now_is_interrupted(fi
     with h5py.File(finished, "r+", libver="latest") as file:
         file["entry/status"][()] = b"running"
         birth = file["entry/writer/process_birth"]
-        birth[()] = birth[()].replace(b" ", b" 1")
+        birth[()] = b"1" + birth[()]
         file["entry/writer/process_start"][()] -= 100.0
     with RunFile(finished) as file:
         assert file.status is Status.INTERRUPTED
