@@ -50,7 +50,6 @@ def test_a_word_with_every_sign_comes_back_as_it_was(folder: Path, tmp_path: Pat
     )
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a script of sh")
 def test_on_macos_it_is_a_script_on_the_desktop(folder: Path, tmp_path: Path, monkeypatch) -> None:
     from mho.platforms.posix import MacOS
 

@@ -168,7 +168,7 @@ class PanelDocks:
         bars = self._tab_bars()
         newest = {tuple(bar.tabText(tab) for tab in range(bar.count())): bar for bar in bars}
         for bar in bars:
-            # One that Qt has taken the tabs from may stay, on Windows
+            # On Windows one may have lost its tabs already
             bar.setVisible(bar.count() > 0 and bar in newest.values())
 
     def _tab_bars(self) -> list[QTabBar]:
