@@ -76,5 +76,5 @@ def test_a_users_own_modules_are_not_hidden_by_the_links_of_the_checkout(tmp_pat
         text=True,
         check=True,
     )
-    assert str(tmp_path) in done.stdout
-    assert str(CHECKOUT / "mho") in done.stdout
+    assert repr(str(tmp_path))[1:-1] in done.stdout
+    assert repr(str(CHECKOUT / "mho"))[1:-1] in done.stdout

@@ -103,7 +103,13 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(made)], check=True, timeout=120)
     binaries = made / ("Scripts" if os.name == "nt" else "bin")
     pip(
-        "--python", str(binaries / "python"), "install", "--no-deps", "--no-index", "--no-compile", str(wheel)
+        "--python",
+        str(binaries / Path(sys.executable).name),
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+        str(wheel),
     )
     (packages,) = (path.parent for path in made.rglob("site-packages/mho"))
     borrowed = [path for path in map(Path, site.getsitepackages()) if path.is_dir()]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mho import platforms
 from mho.doctor.findings import Ending, Finding
 from mho.doctor.libraries import DAQMX, GPIB, check_product, libraries
 from mho.doctor.machine import Machine
@@ -207,7 +208,7 @@ def check_serial(machine: Machine) -> Iterator[Finding]:
     if shown := [port.name for port in ports if port not in closed]:
         yield say.ok(", ".join(shown))
     for port in closed:
-        group = _group(port)
+        group = platforms.here.group_of(port) or "dialout"
         advice = f"`sudo usermod -aG {group} $USER`, then log in anew (a group counts from the next login on)"
         yield say.wrong(f"{port.name} belongs to group {group}, and may not be opened by this user", advice)
     if not ports:
@@ -242,13 +243,6 @@ def _com_ports(machine: Machine, say: Ending) -> Iterator[Finding]:
         yield say.ok(what, private=tuple(secrets))
 
 
-def _group(path: Path) -> str:
-    try:
-        return path.group()
-    except (KeyError, OSError, NotImplementedError):  # without a name, or gone
-        return "dialout"
-
-
 def check_gpib(machine: Machine) -> Iterator[Finding]:
     """Find GPIB: boards of linux-gpib, and NI-488.2."""
     say = Ending("GPIB")
@@ -262,7 +256,7 @@ def check_gpib(machine: Machine) -> Iterator[Finding]:
     boards = machine.paths("/dev/gpib*")
     closed = [board for board in boards if not os.access(board, os.R_OK | os.W_OK)]
     for board in closed:
-        advice = f"`sudo usermod -aG {_group(board)} $USER`, then log in anew"
+        advice = f"`sudo usermod -aG {platforms.here.group_of(board) or 'dialout'} $USER`, then log in anew"
         yield say.wrong(f"{board.name} may not be opened by this user", advice)
     if opened := [board.name for board in boards if board not in closed]:
         yield say.ok(", ".join(opened))

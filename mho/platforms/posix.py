@@ -207,6 +207,11 @@ class Posix(System):
         except (ImportError, KeyError, OverflowError, ValueError):
             return f"user {user}"
 
+    def group_of(self, path: Path) -> str:
+        with suppress(KeyError, OSError, NotImplementedError):
+            return path.group()
+        return ""
+
     def shared_folder(self) -> Path:
         for name in SHARED:
             with suppress(OSError):

@@ -225,6 +225,10 @@ class System(ABC):
     def user_name(self, user: str) -> str:
         """Return the name of a user of a `LockHolder`."""
 
+    def group_of(self, path: Path) -> str:
+        """Return the name of the group that a device file belongs to; "" where it has none, or is gone."""
+        return ""
+
     def command_of(self, process: int) -> list[str]:
         """Return the command line of a process; empty where it cannot be read."""
         import psutil

@@ -31,7 +31,7 @@ def copy_without(out: Collection[str], folder: Path) -> Path:
     """Copy the repository without some extensions; as installed there, mho offers none of what they add."""
     for name in ("mho", "tests", "benchmarks", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "data/matrices", folder / "data/matrices")
+    shutil.copytree(ROOT / "mho/chip_maps/matrices", folder / "data/matrices")
     for path in ROOT.iterdir():
         if path.is_file() and not path.is_symlink():
             shutil.copy(path, folder)

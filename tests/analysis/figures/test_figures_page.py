@@ -58,7 +58,7 @@ def test_the_refusal_on_the_page_is_the_one_that_is_given() -> None:
 )
 def test_a_procedure_declares_the_figures_that_the_page_names(name: str, tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", np.array([[0, 7], [3, 4]]))
-    matrix = str(ROOT / "data" / "matrices" / "zuo2025-4x4.mtx")
+    matrix = "zuo2025-4x4"
     procedure = {
         "solve": lambda: Solve(matrix=matrix, bits=8),
         "multiply": lambda: Multiply(matrix=matrix, bits=6, vectors=1, shots=4),

@@ -450,7 +450,7 @@ def test_a_paper_s_figure_is_as_wide_as_asked_with_letters_of_7_to_9_points(
     assert min(sizes) >= 7.0
     assert max(sizes) <= 9.0
     target = mho.plot(tmp_path, tmp_path / "a.svg", "convergence", by="preset", width=width)
-    assert ">cycle</text>" in target.read_text()
+    assert ">cycle</text>" in target.read_text("utf-8")
 
 
 @pytest.mark.parametrize("width", ["wide", 1.0, 1e9, float("nan")])

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from formed_cells import bench_with
 from matplotlib.axes import Axes
-from repository import ROOT
 
 import mho
 from mho.analysis.figures.over_runs.standard_set import RUNS_FIGURES
@@ -17,7 +16,7 @@ from mho.procedures import Invert, Program, Retention, Solve
 
 pytestmark = pytest.mark.thorough
 
-ZUO = str(ROOT / "data" / "matrices" / "zuo2025-4x4.mtx")
+ZUO = "zuo2025-4x4"
 DIGITS = np.random.default_rng(1).integers(0, 8, (6, 6))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ def small_plan(
     """Write a plan of a few steps, each after the one before."""
     folder.mkdir()
     cells = f'preset = "{preset}"\n' if preset else ""
-    head = f'name = "small"\nbench = "{bench}"\n{cells}seed = 1\n'
+    head = f'name = "small"\nbench = {json.dumps(bench)}\n{cells}seed = 1\n'
     (folder / "plan.toml").write_text(head + "".join(STEP.format(*step) for step in steps), "utf-8")
     return folder
 

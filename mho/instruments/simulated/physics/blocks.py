@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 LARGE = 1 << 22  # bytes from which NumPy asks for huge pages
+# Windows has neither of them
+PRIVATE: dict[str, Any] = {"flags": getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)}
 
 
 def zeros_by_page(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """Return an array of zeros, as `numpy.zeros`, whose pages are small where the system has memory by the page."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < LARGE or not hasattr(mmap, "MAP_PRIVATE"):
+    if size < LARGE or not PRIVATE["flags"]:
         return np.zeros(shape, dtype)
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory = mmap.mmap(-1, size, **PRIVATE)
     return np.frombuffer(memory, dtype).reshape(shape)
 
 
