@@ -337,6 +337,10 @@ class System(ABC):
     def replace(self, draft: Path, target: Path) -> None:
         """Put a file or folder in the place of another in one step; `OSError` where this cannot be done."""
 
+    def is_locked(self, error: BaseException | None) -> bool:
+        """Return whether an error of HDF5's opening says that another program has locked the file."""
+        return isinstance(error, BlockingIOError)
+
     @abstractmethod
     def path_trouble(self, path: Path) -> str:
         """Return why this system has no file at `path`, as the end of a sentence; "" when it can have one."""

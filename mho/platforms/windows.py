@@ -347,6 +347,12 @@ class Windows(System):
     def replace(self, draft: Path, target: Path) -> None:
         windows_files.replace(draft, target)
 
+    def is_locked(self, error: BaseException | None) -> bool:
+        # HDF5 sets no errno there, so that h5py raises a plain OSError
+        return super().is_locked(error) or (
+            isinstance(error, OSError) and "unable to lock file" in str(error)
+        )
+
     def path_trouble(self, path: Path) -> str:
         import winreg
 

@@ -528,7 +528,7 @@ def test_the_console_script_refuses_in_one_line(tmp_path):
     child = start("solve", tmp_path / "nowhere.mtx", folder=tmp_path / "runs")
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (2, "")
-    assert err == f"mho: {tmp_path}/nowhere.mtx does not exist; give the path of the matrix.\n"
+    assert err == f"mho: {tmp_path / 'nowhere.mtx'} does not exist; give the path of the matrix.\n"
     assert not (tmp_path / "runs").exists()
 
 

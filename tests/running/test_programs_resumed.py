@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from mho.instruments.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server, served_text, write_served
 from mho.instruments.laboratory.twins_for_real import stand_in
+from mho.platforms import here
 from mho.procedures import Program, Refresh, stream
 from mho.procedures.stream import Control, Progress
 from mho.running.continuing import rerun, resume
@@ -27,8 +27,9 @@ from mho.runs import RunFile, Status
 DIGITS = np.random.default_rng(7).integers(0, 8, (8, 9))
 
 CHILD = """
-import os, random, signal, sys, threading, time
+import random, sys, threading, time
 from mho import run
+from mho.platforms import here
 from mho.procedures import Program, Refresh
 from mho.running.continuing import resume
 from mho.runs import RunFile
@@ -44,14 +45,14 @@ def kill(event):
             while (file.column("pulses", "kind") > 0).sum() < done:  # until they are on the disk
                 time.sleep(0.01)
                 file.refresh()
-        os.kill(os.getpid(), signal.SIGKILL)
+        here.kill_this()
 run({procedure}, {bench!r}, seed=5, output="1.h5", observers=[kill], **{conditions})
 """
 
 
 def killed(folder: Path, body: str) -> None:
     child = subprocess.run([sys.executable, "-c", CHILD.format(body=body)], cwd=folder, check=False)
-    assert child.returncode == -signal.SIGKILL
+    assert here.is_kill(child.returncode)
 
 
 def check_whole(path: Path) -> None:
@@ -129,7 +130,7 @@ def test_a_program_stopped_again_and_again_is_whole_at_the_end(bench, tmp_path, 
 def test_a_run_that_was_killed_before_its_first_read_is_begun_anew(digits, tmp_path):
     body = """
 import mho.procedures.cells.programming.programmer as programmer
-programmer.Programmer._read = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+programmer.Programmer._read = lambda *given: here.kill_this()
 run(Program(digits='digits.npy'), seed=5, output='1.h5')
 """
     killed(tmp_path, body)
@@ -163,7 +164,7 @@ def test_a_refresh_that_was_killed_before_its_first_read_waits_for_it(digits, tm
     body = """
 import mho.procedures.cells.programming.programmer as programmer
 from mho.procedures import Refresh
-programmer.Programmer.reread = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+programmer.Programmer.reread = lambda *given: here.kill_this()
 run(Refresh(of='0.h5', wait=86400.0), 'simulated', seed=5, output='1.h5', after='0.h5')
 """
     killed(tmp_path, body)

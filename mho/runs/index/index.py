@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Self
 
+from mho import platforms
 from mho.errors import InputError, RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.index.card import (
@@ -60,7 +61,7 @@ def _look_at(folder: Path, path: str, state: State) -> tuple[str, State, Card]:
         return path, state, read_card(folder / path)
     except RunFileError as error:
         # The obstacle may be gone the next time, although the file has not changed.
-        passing = isinstance(error.__cause__, BlockingIOError | PermissionError)
+        passing = isinstance(error.__cause__, PermissionError) or platforms.here.is_locked(error.__cause__)
         return path, (-1, -1) if passing else state, unreadable(Path(path), error)
 
 

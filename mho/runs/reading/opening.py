@@ -29,6 +29,7 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
+from mho import platforms
 from mho.errors import RunFileError, os_errors_as
 from mho.runs.liveness import Writer
 from mho.runs.schema import SCHEMA_VERSION
@@ -455,11 +456,11 @@ def intact(path: Path) -> Iterator[None]:
     """Turn what h5py raises while reading `path` into `RunFileError`."""
     try:
         yield
-    except BlockingIOError as error:
-        raise RunFileError(
-            f"run file {path} is locked by another program that writes to it; close it there and try again"
-        ) from error
     except DAMAGE as error:
+        if platforms.here.is_locked(error):
+            raise RunFileError(
+                f"run file {path} is locked by another program that writes to it; close it there and try again"
+            ) from error
         raise RunFileError(f"run file {path} is damaged: {error}; restore it from a copy") from error
 
 

@@ -43,7 +43,8 @@ def test_it_says_what_to_mend_first_and_draws_it(shell: Shell, inverted: Path, t
     assert "first: that alone would take" in out
     assert "noise is drawn anew on the same programmed cells, 2 times, seed 0" in out
     assert str(picture) in out
-    assert "quantisation" in picture.read_text() or picture.read_text().startswith("<?xml")
+    drawn = picture.read_text("utf-8")
+    assert "quantisation" in drawn or drawn.startswith("<?xml")
 
 
 @pytest.mark.thorough

@@ -151,7 +151,7 @@ def test_on_real_instruments_a_run_of_a_plan_knows_what_those_before_it_have_for
     with served_bench(tmp_path) as (bench, _):
         plan.write_text(
             f"""name = "form, then read another"
-            bench = "{bench}"
+            bench = '{bench}'
             [[steps]]
             procedure = "form"
             parameters = {{ rows = "0,2", columns = "1", step = 0.2 }}
@@ -205,7 +205,7 @@ def test_a_campaign_leaves_a_table_and_a_table_is_made_of_any_runs(shell, plan, 
     assert pyarrow.parquet.read_table(folder / "table.parquet").num_rows == 3
     (folder / "runs" / "broken.h5").write_bytes(b"")
     code, out, err = shell("table", folder, "--output", tmp_path / "t.parquet")
-    assert (code, out) == (0, f"{tmp_path}/t.parquet: 3 runs\n")
+    assert (code, out) == (0, f"{tmp_path / 't.parquet'}: 3 runs\n")
     assert err.startswith("skipped: ")
     table = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
     assert [row["seed"] for row in table] == ["1", "2", "3"]

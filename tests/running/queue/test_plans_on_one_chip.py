@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from mho.runs import RunFile
 
 PLAN = """
 name = "one chip"
-bench = "{bench}"
+bench = {bench}
 
 [[steps]]
 procedure = "queue_procedures:Reading"
@@ -48,7 +49,7 @@ def formed_in(path: Path) -> np.ndarray:
 def test_a_plan_on_real_instruments_keeps_what_it_learns_of_the_chip(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))  # for the workers
     with served_bench(tmp_path) as (bench, _):
-        (tmp_path / "plan.toml").write_text(PLAN.format(bench=bench), "utf-8")
+        (tmp_path / "plan.toml").write_text(PLAN.format(bench=json.dumps(bench)), "utf-8")
         orders = orders_of_plan(tmp_path / "plan.toml")
         assert [one.after for one in orders] == [None, "@1", "@2"]
         desk = Desk(tmp_path / "queue.sqlite", bench)

@@ -402,8 +402,7 @@ def take_turns(path: str, count: int) -> None:
 @pytest.mark.thorough
 def test_processes_that_add_and_take_at_once_lose_and_double_nothing(path):
     Queue(path).close()
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=take_turns, args=(str(path), 15)) for _ in range(4)]
+    processes = [multiprocessing.Process(target=take_turns, args=(str(path), 15)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:
