@@ -8,6 +8,7 @@ compiled in the lab, and the versions of constraints.txt.
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,8 @@ def make_archive(system: str, python: str, extras: list[str], folder: Path) -> P
     """Write the archive into a folder; return its path."""
     with tempfile.TemporaryDirectory() as temporary:
         wheels = Path(temporary)
+        # Else setuptools packs modules that were removed since
+        shutil.rmtree(ROOT / "build", ignore_errors=True)
         pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT))
         (own,) = wheels.glob("*.whl")
         wanted = [f"{own}[{','.join(extras)}]" if extras else str(own)]
