@@ -8,12 +8,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from fault_table import POSIX
 from queue_runners import (
     SUPPORT,
     Desk,
@@ -235,19 +236,22 @@ def test_a_second_runner_from_another_environment_leaves_the_first_one_s_job_alo
     runners.append(first := start_runner(desk))
     job = desk.wait_begun(number)
     place = Rendezvous(desk.path, desk.bench)
-    link = desk.path.parent.with_name("link")
-    link.symlink_to(desk.path.parent, target_is_directory=True)
+    link = desk.path.parent
+    if POSIX:
+        link = desk.path.parent.with_name("link")
+        link.symlink_to(desk.path.parent, target_is_directory=True)
     elsewhere = {"TMPDIR": "/var/tmp", "XDG_RUNTIME_DIR": str(link), "HOME": str(link), "MHO_RUNS": str(link)}
     for taken_away in (None, place.lock, place._card):  # what somebody tidied away does not matter, either
         if taken_away is not None:
-            taken_away.unlink()
+            with nullcontext() if POSIX else suppress(PermissionError):  # Windows removes no file that is open
+                taken_away.unlink()
         runners.append(start_runner(desk, environment=elsewhere))
         assert runners[-1].wait(90) == 2
         assert unsafe_roles(laboratory) == ROLES
         assert desk.job(number) == job
     assert desk.log.read_text("utf-8").count(f"(process {first.pid})") == 3
     first.terminate()
-    assert first.wait(60) == 0
+    assert first.wait(60) == 0 or not POSIX  # where it is ended at once
 
 
 def left_by(worker: int, how: str) -> bool:
