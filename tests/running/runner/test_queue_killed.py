@@ -243,7 +243,8 @@ def test_a_second_runner_from_another_environment_leaves_the_first_one_s_job_alo
     elsewhere = {"TMPDIR": "/var/tmp", "XDG_RUNTIME_DIR": str(link), "HOME": str(link), "MHO_RUNS": str(link)}
     for taken_away in (None, place.lock, place._card):  # what somebody tidied away does not matter, either
         if taken_away is not None:
-            with nullcontext() if POSIX else suppress(PermissionError):  # Windows removes no file that is open
+            # Windows removes no file that is open
+            with nullcontext() if POSIX else suppress(PermissionError):
                 taken_away.unlink()
         runners.append(start_runner(desk, environment=elsewhere))
         assert runners[-1].wait(90) == 2
