@@ -347,7 +347,7 @@ def test_markup_and_control_characters_of_a_package_are_text(install, tmp_path, 
 # --- taken out ---
 
 
-OTHER_SYSTEMS = ("posix.py",) if sys.platform == "win32" else ("windows.py",)
+OTHER_SYSTEMS = ("posix.py", "logind.py") if sys.platform == "win32" else ("windows.py",)
 
 
 @pytest.mark.thorough

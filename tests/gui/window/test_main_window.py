@@ -155,7 +155,8 @@ def test_an_escape_that_closes_a_dialog_does_not_count(
 
 @pytest.mark.thorough
 def test_an_escape_that_closes_a_menu_does_not_count(window: MainWindow, commands: list[str], qtbot) -> None:
-    menu = window.menuBar().actions()[0].menu()
+    action = window.menuBar().actions()[0]  # kept: its menu lives no longer than what names it
+    menu = action.menu()
     menu.popup(window.mapToGlobal(QPoint(20, 20)))
     qtbot.waitUntil(menu.isVisible, timeout=PATIENCE)
     escape_twice(window, qtbot)

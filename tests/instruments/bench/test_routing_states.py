@@ -31,6 +31,7 @@ RESET = Pulse("reset", 1.5, 100e-9, 2.8)
 
 cells = st.sampled_from([Cell("multiply", 0, 0), Cell("multiply", 1, 1)])
 uses = st.sampled_from(["read", "sweep", "set", "reset", "multiply", "rest", "safe"])
+moves = st.sampled_from(["read", "sweep", "set", "reset", "safe"])
 crosspoints = st.sampled_from(["1A01", "1B02", "1C01", "1D03", "1A03", "4H12"])
 resources = st.sampled_from(
     [MATRIX, "ASRL3::INSTR", "USB0::0x05E6::0x2636::SIM00001::INSTR", "USB0::0x0957::0x2C07::SIM00003::INSTR"]
@@ -145,13 +146,16 @@ class RoutingStates(RuleBasedStateMachine):
             act(self.bench)
 
     @precondition(lambda self: self.idle)
-    @rule(first=crosspoints, second=crosspoints)
-    def close_by_hand(self, first: str, second: str) -> None:
-        """Somebody at the matrix, while the sources are apart from the chip: the next path opens what is not its own."""
+    @rule(first=crosspoints, second=crosspoints, use=moves, cell=cells)
+    def close_by_hand(self, first: str, second: str, use: str, cell: Cell) -> None:
+        """Somebody at the matrix, while the sources are apart from the chip: the next path opens what is not its own.
+
+        A use that moves no relay, a product after a product, does not look: that would be a message for each product.
+        """
         self.by_hand = True
         self.matrix.write(f'channel.close("{first},{second}")\n'.encode())
         self.by_hand = False
-        self.closed = self.matrix.closed
+        self.use(use, cell)
 
     @rule(
         use=uses,
