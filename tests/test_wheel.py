@@ -46,13 +46,10 @@ class Installed:
 
     def run(self, *command: str | Path) -> str:
         """Run a command of the environment in the folder; return what it printed."""
-        kept = {
-            name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")
-        }
         done = subprocess.run(
             [self.bin / command[0], *command[1:]],
             cwd=self.folder,
-            env=kept | {"MHO_RUNS": str(self.runs), "QT_QPA_PLATFORM": "offscreen", "COLUMNS": "200"},
+            env=bare() | {"MHO_RUNS": str(self.runs), "QT_QPA_PLATFORM": "offscreen", "COLUMNS": "200"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -118,9 +115,14 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return binaries
 
 
+def bare() -> dict[str, str]:
+    """Return the variables of the environment less those that lead to a checkout."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+
+
 def pip(*arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments],
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments], env=bare(),
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

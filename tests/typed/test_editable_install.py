@@ -9,10 +9,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import setuptools
 from repository import ROOT
 
 
 @pytest.mark.thorough
+@pytest.mark.skipif(
+    int(setuptools.__version__.split(".")[0]) < 77, reason="needs a setuptools of 77 or newer"
+)
 def test_an_editable_install_names_the_checkout_in_a_pth_file(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     shutil.copytree(ROOT / "mho", checkout / "mho", ignore=shutil.ignore_patterns("__pycache__"))
