@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
 import subprocess
 import sys
@@ -9,13 +10,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import setuptools
 from repository import ROOT
 
 
 @pytest.mark.thorough
 @pytest.mark.skipif(
-    int(setuptools.__version__.split(".")[0]) < 77, reason="needs a setuptools of 77 or newer"
+    int(importlib.metadata.version("setuptools").partition(".")[0]) < 77,
+    reason="needs setuptools 77 or newer",
 )
 def test_an_editable_install_names_the_checkout_in_a_pth_file(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
