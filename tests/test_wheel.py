@@ -111,7 +111,12 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = (path.parent for path in made.rglob("site-packages/mho"))
     borrowed = [path for path in map(Path, site.getsitepackages()) if path.is_dir()]
     # Named in a .pth file they are not looked through for .pth files themselves: an editable mho there is not found.
-    (packages / "borrowed.pth").write_text("".join(f"{path}\n" for path in borrowed), "utf-8")
+    lines = [str(path) for path in borrowed]
+    for path in borrowed:
+        if (listed := path / "pywin32.pth").exists():  # what Windows' own modules are found by
+            names = [line for line in listed.read_text("utf-8").splitlines() if line and line[0] != "#"]
+            lines += [line if line.startswith("import ") else str(path / line) for line in names]
+    (packages / "borrowed.pth").write_text("".join(f"{line}\n" for line in lines), "utf-8")
     return binaries
 
 

@@ -116,7 +116,7 @@ def test_nothing_personal_is_shown_unasked(solved: Path, page: str, personal: st
 def test_the_command_and_the_plan_repeat_the_run(solved: Path, personal: str, tmp_path: Path, shell) -> None:
     with RunFile(solved) as one:
         command, given = command_of(one), one.given
-    assert command.split()[:3] == ["mho", "solve", str(solved.parent / "matrix.npy")]
+    assert shlex.split(command)[:3] == ["mho", "solve", str(solved.parent / "matrix.npy")]
     assert " --bits 12 " in command
     assert command.endswith("--bench arrays --preset ideal --seed 5")
     assert "--max-cycles" not in command  # as by default
