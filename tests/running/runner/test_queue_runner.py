@@ -299,7 +299,7 @@ def test_a_bench_that_cannot_be_made_safe_holds_the_queue_whatever_the_policy(de
         pass
     assert desk.job(number).status is JobStatus.FAILED  # its instruments are not there
     lane = desk.change(lambda queue: queue.lane(str(bench)))
-    assert lane.unsafe
+    assert lane.unsafe, desk.job(number).reason
     assert "gate" in lane.live
     assert lane.reason.startswith(f"bench {bench} is not confirmed safe: ")
     assert f"CRITICAL: {lane.reason}" in desk.said()
