@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from PySide6.QtWidgets import QApplication, QDockWidget
+from PySide6.QtWidgets import QApplication
 
 from mho.cli.main import main
 
@@ -27,7 +27,7 @@ def run_until_it_answers(*_: Any) -> int:
         QApplication.processEvents()
     answered = time.time()
     (window,) = [one for one in QApplication.topLevelWidgets() if isinstance(one, MainWindow)]
-    chip = window.findChild(QDockWidget, "Chip")
+    chip = window.panels.centre
 
     def until(done: Callable[[], Any]) -> float:
         while not done() and time.time() < answered + PATIENCE:

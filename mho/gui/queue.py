@@ -64,6 +64,13 @@ class JobLine:
         return str(self.job.status) == "finished" and conclusion is not None and not conclusion.measured
 
 
+def _order(line: JobLine) -> tuple[int, int]:
+    """Return the place of a job in the table; equal ones stay in the queue's order."""
+    if line.runs:
+        return 0, 0
+    return (1, 0) if str(line.job.status) == "queued" else (2, -line.job.id)
+
+
 def _progress(line: JobLine) -> str:
     state = line.state
     if state is None:
@@ -124,7 +131,7 @@ DONE = Qt.ItemDataRole.UserRole
 
 
 class JobsModel(widgets.RowsModel):
-    """Jobs in the order in which `mho.running.queue.Queue.jobs` gives them; `moved` carries a job and its new place."""
+    """Jobs, a row each; `moved` carries a job and its new place among those that wait."""
 
     moved = Signal(int, int)
 
@@ -138,9 +145,9 @@ class JobsModel(widgets.RowsModel):
         return [line.job for line in self.rows]
 
     def show_jobs(self, jobs: Sequence[job_queue.Job]) -> None:
-        """Show these jobs."""
-        lines = [JobLine(job, self._runner) for job in jobs]
-        if [job.id for job in jobs] == [line.job.id for line in self.rows]:
+        """Show these jobs: the one that runs, those that wait in their order, and the others, the newest first."""
+        lines = sorted((JobLine(job, self._runner) for job in jobs), key=_order)
+        if [line.job.id for line in lines] == [line.job.id for line in self.rows]:
             self.rows = lines
             self._redraw(0, len(lines) - 1)
         else:
@@ -328,12 +335,9 @@ class QueuePanel(widgets.Themed):
 
     def _show_jobs(self, jobs: list[job_queue.Job]) -> None:
         chosen = self.chosen()
-        at_end = self.view.verticalScrollBar().value() == self.view.verticalScrollBar().maximum()
         self.model.show_jobs(jobs)
         if chosen is not None:
             self.select(chosen.id)
-        elif at_end:
-            self.view.scrollToBottom()
         self._see_what_can_be_done()
         self._show_standing()
 
@@ -358,7 +362,7 @@ class QueuePanel(widgets.Themed):
             self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;")
             return
         waiting = sum(job.status == "queued" for job in self.model.jobs)
-        text = "the queue has not been read yet" if lane is None else f"{waiting} waiting"
+        text = "reading the queue…" if lane is None else f"{waiting} waiting"
         if not session.heard:
             text += "; looking for its runner"
         elif state is None:

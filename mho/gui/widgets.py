@@ -362,8 +362,9 @@ class Badge(QLabel):
     def paint(self, text: str, colour: str) -> None:
         """Show `text` on `colour`."""
         self.setText(text)
+        ink = palette.INK if colour == LIVE else "white"
         self.setStyleSheet(
-            f"background: {colour}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
+            f"background: {colour}; color: {ink}; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
         )
 
 
@@ -411,6 +412,7 @@ DARK = Colours(
 
 STOP = "#C8102E"  # the red of emergency stops; white text on it is 5.9 to 1
 SIMULATED = "#7A3E9D"
+LIVE = "#FFB224"  # amber; ink on it is 9 to 1
 
 
 def is_dark() -> bool:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
+    QMessageBox,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -36,6 +37,9 @@ from mho.procedures.manifest import ProcedureEntry, described_entries, entry_of,
 from mho.running import queue as job_queue
 from mho.runs import Labels
 from mho.runs.labels import VARIABLES
+
+ASKED_ABOUT = 1_000_000
+"""Pulses from which the user is asked whether they are meant: what stresses cells so much is not begun by a slip."""
 
 
 def in_words(expected: job_queue.Expected) -> str:
@@ -297,6 +301,7 @@ class OrderButtons(QWidget):
         super().__init__(parent)
         self.session = session
         self.job: int | None = None
+        self.pulses = 0  # that the form asks for, as far as they are known
         self._order, self._words = order, words
         tip = "give the job that waits these values; its place stays"
         self.change = widgets.button("", self._change, tip)
@@ -331,7 +336,17 @@ class OrderButtons(QWidget):
             self.session.tell("WARNING", f"job {self.job} waits no longer; Queue makes a new one of the form")
             self.edit(None)
 
+    def _is_meant(self) -> bool:
+        """Return whether the user means what stresses cells by the million."""
+        if self.pulses < ASKED_ABOUT:
+            return True
+        question = f"This gives cells about {self.pulses:,} pulses, which ages them. Is that meant?"
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        return QMessageBox.question(self, "Many pulses", question, yes | no, no) == yes
+
     def _add(self, *, first: bool) -> None:
+        if not self._is_meant():
+            return
         order = self._order()
 
         def act(queue: job_queue.Queue) -> job_queue.Job:
@@ -578,7 +593,7 @@ class ExperimentsPanel(widgets.Themed):
     def _edited(self) -> None:
         """Show at once what is wrong with a field, and shortly after the last key how long the order will take."""
         self._asked += 1
-        self.expected = None
+        self.expected, self.buttons.pulses = None, 0
         if self.form is None:
             return
         problems = list(self.form.problems().values()) + self.conditions.problems()
@@ -619,6 +634,7 @@ class ExperimentsPanel(widgets.Themed):
         def then(expected: job_queue.Expected) -> None:
             if asked == self._asked:
                 self.expected = expected
+                self.buttons.pulses = expected.pulses or 0
                 self._say(in_words(expected), bad=False)
 
         def refused(error: str) -> None:

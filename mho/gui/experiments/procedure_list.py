@@ -16,7 +16,8 @@ NAME = Qt.ItemDataRole.UserRole
 class ProceduresList(QWidget):
     """A field to search with, and below it the groups and their procedures; `chosen` carries a name.
 
-    Typing ``module:Class`` or ``path/file.py:Class``, and Return, asks for a procedure of the user's own.
+    What Return takes is marked: of those that are found, the one whose name is nearest to what was typed. Typing
+    ``module:Class`` or ``path/file.py:Class``, and Return, asks for a procedure of the user's own.
     """
 
     chosen = Signal(str)
@@ -63,6 +64,7 @@ class ProceduresList(QWidget):
         for item in self._items():
             if item.data(0, NAME) == name:
                 self.tree.setCurrentItem(item)
+                self.tree.scrollToItem(item)
 
     def _items(self) -> list[QTreeWidgetItem]:
         return [item for group in self._groups for item in _children(group)]
@@ -74,17 +76,40 @@ class ProceduresList(QWidget):
                 said = f"{item.data(0, NAME)} {item.text(0)} {item.text(1)} {group.text(0)}".lower()
                 item.setHidden(not all(word in said for word in words))
             group.setHidden(all(item.isHidden() for item in _children(group)))
+        if words and (best := self.best()):
+            self.select(best)
+
+    def best(self) -> str:
+        """Return the name that Return takes: the nearest to what was typed, not the first of the list; "" for none.
+
+        A name that is typed whole comes first, then titles that begin with what was typed, then those that hold all its
+        words, and last those that are found by their description.
+        """
+        text = self.search.text().strip().lower()
+
+        def rank(item: QTreeWidgetItem) -> tuple[int, int]:
+            name, title = str(item.data(0, NAME)).lower(), item.text(0).lower()
+            plain = {name, name.replace("_", " "), title}
+            if text in plain:
+                return 0, 0
+            if any(one.startswith(text) for one in plain):
+                return 1, len(title)
+            known = f"{name.replace('_', ' ')} {title}".split()
+            if all(any(one.startswith(word) for one in known) for word in text.split()):
+                return 2, len(title)
+            return (3 if all(word in " ".join(known) for word in text.split()) else 4), 0
+
+        found = [item for item in self._items() if not item.isHidden()]
+        return str(min(found, key=rank).data(0, NAME)) if found else ""
 
     def _take_first(self) -> None:
         text = self.search.text().strip()
-        left = self.names()
-        if ":" in text and not left:
+        best = self.best()
+        if ":" in text and not best:
             self.chosen.emit(text)
-        elif left:
-            # A name that is typed whole is meant, whatever else its letters are found in.
-            first = text.lower() if text.lower() in left else left[0]
-            self.select(first)
-            self.chosen.emit(first)
+        elif best:
+            self.select(best)
+            self.chosen.emit(best)
 
     def _take(self, item: QTreeWidgetItem) -> None:
         name = item.data(0, NAME)

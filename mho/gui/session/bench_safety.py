@@ -30,10 +30,21 @@ class SafetyVerdict(Enum):
 
 @dataclass(frozen=True)
 class Safety:
-    """The safety of a bench, and why: who confirmed it and when, what is live, or why nothing is known."""
+    """The safety of a bench, and why: who confirmed it and when, what is live, or why nothing is known.
+
+    `since` and `source` are of a bench that is safe: when that was read back, and by whom, in a word; of a live one
+    `source` is the job.
+    """
 
     verdict: SafetyVerdict
     text: str
+    since: datetime | None = None
+    source: str = ""
+
+    def in_short(self, now: datetime) -> str:
+        """Return the verdict with its age and source at a glance: ``SAFE 2 min, runner``."""
+        age = "" if self.since is None else f" {age_text((now - self.since).total_seconds())}"
+        return f"{self.verdict.value}{age}" + (f", {self.source}" if self.source else "")
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class Evidence:
     when: datetime
     verdict: SafetyVerdict
     text: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ class SafetyRecord:
         """Store the state of the bench's queue, with its notes on the outputs and their times."""
         self._lane = lane
         if lane.confirmed is not None:
-            self._confirm(lane.confirmed, lane.confirmed_by)
+            self._confirm(lane.confirmed, lane.confirmed_by, "runner")
         if lane.acknowledged is not None:
             when = datetime.fromtimestamp(lane.acknowledged)
             text = f"taken on somebody's word at {clock(when)}; nobody has read it back since"
@@ -127,7 +139,7 @@ class SafetyRecord:
         elif kind == "Ended":
             self._outputs, name = "", Path(event.path).name
             if event.confirmed is not None:
-                self._confirm(event.confirmed, f"read back when run {name} had ended")
+                self._confirm(event.confirmed, f"read back when run {name} had ended", "end of run")
             else:
                 text = f"run {name} has ended, and no output was confirmed off"
                 self._find(Evidence(now, SafetyVerdict.UNKNOWN, text))
@@ -154,12 +166,12 @@ class SafetyRecord:
                 if one["what"] in ("output", "mode")
             ]
             text = f"{', '.join(off)}, read by Check bench at {clock(now)}"
-            self._find(Evidence(now, SafetyVerdict.SAFE, text))
+            self._find(Evidence(now, SafetyVerdict.SAFE, text, "Check bench"))
 
-    def _confirm(self, when: float, by: str) -> None:
+    def _confirm(self, when: float, by: str, source: str) -> None:
         """Record that every output was read back as off, at a Unix time, s."""
         at = datetime.fromtimestamp(when)
-        self._find(Evidence(at, SafetyVerdict.SAFE, f"every output off since {clock(at)}, {by}"))
+        self._find(Evidence(at, SafetyVerdict.SAFE, f"every output off since {clock(at)}, {by}", source))
 
     def _find(self, evidence: Evidence) -> None:
         if evidence.when >= self._evidence.when:
@@ -178,10 +190,12 @@ class SafetyRecord:
         if runner is not None and runner.unsafe:
             return Safety(SafetyVerdict.UNSAFE, _unconfirmed(runner))
         if runner is not None and runner.job is not None:
-            return Safety(SafetyVerdict.LIVE, f"job {runner.job} {runner.state}{outputs}")
+            source = f"job {runner.job}"
+            return Safety(SafetyVerdict.LIVE, f"{source} {runner.state}{outputs}", source=source)
         if begun is not None and begun.id not in self._use.lost:
             unheard = "" if runner is not None else "; its runner is not heard"
-            return Safety(SafetyVerdict.LIVE, f"job {begun.id} {begun.status}{unheard}{outputs}")
+            source = f"job {begun.id}"
+            return Safety(SafetyVerdict.LIVE, f"{source} {begun.status}{unheard}{outputs}", source=source)
         if begun is not None and not self._safe_since(begun):
             return Safety(SafetyVerdict.UNSAFE, f"job {begun.id} was left by a runner that is gone{outputs}")
         return self._safety_without_job()
@@ -208,7 +222,8 @@ class SafetyRecord:
             return Safety(
                 SafetyVerdict.UNKNOWN, f"a process took the bench at {taken}; before that: {evidence.text}"
             )
-        return Safety(evidence.verdict, evidence.text)
+        since = evidence.when if evidence.verdict is SafetyVerdict.SAFE else None
+        return Safety(evidence.verdict, evidence.text, since, evidence.source)
 
     @property
     def outputs(self) -> str:
@@ -235,6 +250,14 @@ def safety_topic(bench: str) -> str:
 def hold_topic(bench: str) -> str:
     """Return the topic of the messages that a bench's queue is held; they are withdrawn once it is not."""
     return f"hold of {bench}"
+
+
+def age_text(seconds: float) -> str:
+    """Return an age in one unit, as whoever looks at a light wants it: ``now``, ``2 min``, ``3 h``, ``5 d``."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return "now"
 
 
 def clock(when: datetime) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtWidgets import QFrame, QWidget
 
 from mho.errors import InputError
 from mho.gui import widgets
 from mho.gui.session.session import Session
-from mho.gui.window.message_bar import WrappedLabel
 
 if TYPE_CHECKING:
     from mho.gui.session.file_follower import News
@@ -28,31 +27,51 @@ STEPS = (
     "The chip inverts, and refines: each cycle in Solve brings a few bits more.",
     "Solved. The run file is in Runs; the next one is yours: change a value in the form, or choose a procedure.",
 )
+EDGE, WIDEST = 12, 820  # pixels
 OFFER, FORM, QUEUED, PROGRAMMING, REFINING, DONE = range(len(STEPS))
 
 
 class GuidedRun(QFrame):
-    """A strip that shows the next step and advances when it is done; emits `ended` after the last step or when declined."""
+    """A card that lies over the foot of a widget, shows the next step and advances when it is done.
+
+    It emits `ended` after the last step or when declined.
+    """
 
     ended = Signal()
     look_at = Signal(str)
     """A panel's title: there is something to see."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session, over: QWidget) -> None:
+        super().__init__(over)
+        self._over = over
         self.session = session
         self.step = OFFER
         self._job = 0
-        self.text = WrappedLabel()
+        self.text = widgets.plain_label()
         self.begin = widgets.button("Guide me", self._begin)
         self.leave = widgets.button("No, thank you", self.ended.emit)
-        widgets.row(self, (self.text, 1), self.begin, self.leave, margins=(10, 4, 4, 4))
+        widgets.row(self, (self.text, 1), self.begin, self.leave, margins=(12, 8, 8, 8))
         self.setStyleSheet(
             f"GuidedRun {{ background: {widgets.SIMULATED}; }} QLabel {{ color: white; font-weight: bold; }}"
         )
         session.jobs_changed.connect(self._take_jobs)
         session.run_news.connect(self._take_news)
+        over.installEventFilter(self)
         self._go_to(OFFER)
+        self.show()
+        self.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Stay at the foot of what it lies over."""
+        if event.type() == QEvent.Type.Resize:
+            self._lie()
+        return False
+
+    def _lie(self) -> None:
+        over = self._over
+        width = min(over.width() - 2 * EDGE, WIDEST)
+        height = self.sizeHint().height()
+        self.setGeometry((over.width() - width) // 2, over.height() - height - EDGE, width, height)
 
     def _go_to(self, step: int) -> None:
         self.step = step
@@ -61,6 +80,7 @@ class GuidedRun(QFrame):
         self.leave.setText(
             "No, thank you" if step == OFFER else "Close" if step == DONE else "Leave the guide"
         )
+        self._lie()
 
     def _begin(self) -> None:
         if self.session.bench != "simulated":

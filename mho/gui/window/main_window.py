@@ -1,9 +1,11 @@
-"""The main window: the panels around one session, commands and STOP above them, and the message bar."""
+"""The main window: the panels around one session, commands, light and STOP above them, messages below."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QSizePolicy,
+    QStatusBar,
     QToolBar,
     QWidget,
 )
@@ -45,8 +48,8 @@ from mho.gui.session.runner_commands import Command
 from mho.gui.session.session import Session
 from mho.gui.widgets import Badge, ElidedLabel
 from mho.gui.window.first_start import GuidedRun
-from mho.gui.window.message_bar import CONFIRMED, MessageBar
-from mho.gui.window.panel_docks import PanelDock, PanelDocks
+from mho.gui.window.message_bar import CONFIRMED, HEIGHT, MessageBar
+from mho.gui.window.panel_docks import SHARES, PanelDocks
 
 if TYPE_CHECKING:
     from mho.running.queue import Lane
@@ -54,7 +57,6 @@ if TYPE_CHECKING:
 
 TWICE_WITHIN = 0.8  # s between the two presses
 NEVER = -math.inf
-LIGHT = 150, 420  # pixels that the light is wide, at least and at most
 
 
 class StopButton(QPushButton):
@@ -75,24 +77,42 @@ class StopButton(QPushButton):
         )
 
 
-class SafetyLight(ElidedLabel):
-    """Shows in one word and a colour whether the bench is safe by `mho.gui.session.bench_safety`, and why."""
+LIGHTS = {
+    SafetyVerdict.SAFE: palette.GOOD,
+    SafetyVerdict.UNKNOWN: palette.FAINT,
+    SafetyVerdict.LIVE: widgets.LIVE,
+    SafetyVerdict.UNSAFE: widgets.STOP,
+}
+"""Red is what is not safe, and STOP, alone."""
+
+AGEING = 20_000  # ms between two times at which the age of what is safe is told anew
+
+
+class SafetyLight(Badge):
+    """Shows at a glance whether the bench is safe by `mho.gui.session.bench_safety`, never cut; `why` has the details."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setMinimumWidth(LIGHT[0])
-        self.setMaximumWidth(LIGHT[1])
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("safety of the bench")
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("SAFE 59 min, Check bench") + 24)
+        self.why = ElidedLabel()
+        self._safety: Safety | None = None
+        self._ageing = QTimer(self)
+        self._ageing.timeout.connect(self._show)
 
     def show_safety(self, safety: Safety) -> None:
         """Show the safety of the bench."""
-        self.setText(f"{safety.verdict.value}: {safety.text}")
-        ground = {SafetyVerdict.SAFE: palette.GOOD, SafetyVerdict.UNKNOWN: palette.FAINT}.get(
-            safety.verdict, widgets.STOP
-        )
-        self.setStyleSheet(
-            f"background: {ground}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
-        )
+        self._safety = safety
+        self.why.setText(safety.text)
+        self._ageing.start(AGEING) if safety.since is not None else self._ageing.stop()
+        self._show()
+
+    def _show(self) -> None:
+        if self._safety is not None:
+            self.paint(self._safety.in_short(datetime.now()), LIGHTS[self._safety.verdict])
+            self.setToolTip(self._safety.text)
 
 
 class EscapeTwice(QObject):
@@ -176,8 +196,9 @@ class CommandBar(QToolBar):
         self.light = SafetyLight()
         self.stop = StopButton()
         self.stop.clicked.connect(lambda: session.emergency_stop())
-        row, parts = QWidget(), ((self.standing, 1), self.simulated, (self.light, 1), self.stop)
+        row, lines = QWidget(), widgets.column(None, self.standing, self.light.why, margins=0, spacing=0)
         row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        parts = (self.light, (lines, 1), self.simulated, self.stop)
         widgets.row(row, *parts, margins=(12, 2, 4, 2), spacing=12)
         self.addWidget(row)
         session.bench_changed.connect(self._turn_to)
@@ -206,20 +227,33 @@ class CommandBar(QToolBar):
         self.commands["pause"].setEnabled(not is_held)
         self.commands["resume"].setEnabled(is_held)
         self.commands["abort"].setEnabled(job is not None)
-        facts = [f"Bench {Path(session.bench).name}"]
-        if job is not None:
-            facts.append(f"job {job[0]} {job[1]}")
+        facts = [f"Bench {Path(session.bench).name}"] if job is None else [self._said_of(*job)]
         if state is None:
             silent = session.silent or job is not None or not session.heard
             facts.append("the runner is not heard" if silent else "no runner")
         elif job is None:
             facts.append(str(state.state))
-        elif state.total:
-            facts.append(f"{state.stage} {state.done} of {state.total}")
         if lane is not None and is_held:
             facts.append(f"queue held: {lane.reason}")
         self.standing.setText("   ·   ".join(facts))
-        self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;" if is_held else "")
+        self.standing.setStyleSheet(f"font-weight: bold;{f' color: {now.bad};' if is_held else ''}")
+        self.light.why.setStyleSheet(f"color: {now.faint};")
+
+    def _said_of(self, number: int, status: str) -> str:
+        """Return in one line what the running job does, how far it is and how long it takes: ``programming 57 %``."""
+        from mho.analysis import reports  # late, for it loads numpy
+
+        jobs, state = self.session.jobs, self.session.runner
+        state = state if state is not None and state.job == number else None
+        name = next((one.order.procedure.rpartition(":")[2] for one in jobs if one.id == number), "")
+        said = f"job {number} {name}".rstrip() + f" {status}" * (state is None or status != "running")
+        if state is not None and state.total:
+            said += f": {state.stage} {100 * state.done // state.total} %"
+        elif state is not None:
+            said += f": {state.stage or state.state}"
+        if state is not None and state.seconds_left is not None:
+            said += f", {reports.duration_text(state.seconds_left)} left"
+        return said
 
 
 Row = tuple[str, str, str]
@@ -251,7 +285,7 @@ class ShortcutsDialog(QDialog):
 
 
 STOP = "stop"  # the topic of what is said of an emergency stop
-LAYOUT = 1  # version of the docks; a new number discards saved layouts
+LAYOUT = 2  # version of the docks; a new number discards saved layouts
 THEMES: dict[widgets.Choice, str] = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
@@ -272,13 +306,13 @@ class MainWindow(QMainWindow):
         self.commands = CommandBar(session, self)
         self.addToolBar(self.commands)
         self.messages = MessageBar()
-        self._heights: dict[PanelDock, int] = {}  # of the docks, before the message that is shown
-        self._unguided: dict[PanelDock, int] = {}  # the same before the guide
-        self._message_strip = self._strip("messages", self.messages)
-        self.messages.shown.connect(self._show_messages)
-        self._message_strip.setVisible(False)
+        status = QStatusBar(sizeGripEnabled=False)
+        status.setContentsMargins(0, 0, 0, 0)
+        status.addWidget(self.messages, 1)
+        status.setFixedHeight(HEIGHT + 6)  # with the margins that Qt leaves around it
+        self.setStatusBar(status)
+        self.messages.history_wanted.connect(lambda: self.show_panel("Log"))
         self.guide: GuidedRun | None = None
-        self._guide_strip: QToolBar | None = None
         self.panels = PanelDocks(self, session)
         self._build_menus()
         self._escape = EscapeTwice(self)
@@ -295,17 +329,6 @@ class MainWindow(QMainWindow):
 
     # --- building ---
 
-    def _strip(self, name: str, content: QWidget) -> QToolBar:
-        """A line of its own below the commands."""
-        strip = QToolBar(name.capitalize(), self)
-        strip.setObjectName(name)
-        strip.setMovable(False)
-        strip.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        strip.addWidget(content)
-        self.addToolBarBreak()
-        self.addToolBar(strip)
-        return strip
-
     def _build_menus(self) -> None:
         session = self.session
         files = self.menuBar().addMenu("&File")
@@ -318,6 +341,7 @@ class MainWindow(QMainWindow):
         self.follow.setChecked(session.follows)
         self.follow.toggled.connect(session.follow_current)
         files.addSeparator()
+        self._add(files, "New experiment", "Ctrl+N", "search for a procedure", self._new_experiment)
         self._add(files, "Quit", "Ctrl+Q", "close the window; the runner goes on", self.close)
         bench = self.menuBar().addMenu("&Bench")
         self._add(bench, "Simulated bench", "", "no hardware", lambda: self._turn_to("simulated"))
@@ -334,7 +358,9 @@ class MainWindow(QMainWindow):
             self._add(view, title, key, f"show the panel {title}", partial(self.show_panel, title))
         view.addSeparator()
         view.addMenu(self._theme_menu())
-        self._add(view, "Default layout", "", "every panel to its place", self._arrange)
+        tip = "give the strip of panels most of the window, or its height of before"
+        self._add(view, "Enlarge the strip", "F11", tip, self.panels.enlarge_strip)
+        self._add(view, "Default layout", "", "every panel to its place", self.panels.arrange)
         help_ = self.menuBar().addMenu("&Help")
         self._add(help_, "Keyboard shortcuts", "F1", "list the keys", self.show_shortcuts)
         self._add(help_, "Guided run", "", "two minutes on the simulated bench", self.show_guide)
@@ -363,13 +389,6 @@ class MainWindow(QMainWindow):
     def panel(self, title: str) -> Any:
         """Return the panel with this title."""
         return self.panels.panel(title)
-
-    def _show_messages(self, visible: bool) -> None:
-        if visible and not self._message_strip.isVisible():
-            self._heights = self.panels.heights()
-        self._message_strip.setVisible(visible)
-        if not visible:
-            self.panels.restore(self._heights)
 
     def _show_title(self, run: RunFile | None) -> None:
         shown = "" if run is None else f"{run.path.name} - "
@@ -414,21 +433,18 @@ class MainWindow(QMainWindow):
             self.show_guide()
 
     def show_guide(self) -> None:
-        """Show the strip of the guided run."""
+        """Show the card of the guided run over the chip."""
         if self.guide is None:
-            self.guide = GuidedRun(self.session)
+            self.guide = GuidedRun(self.session, self.panels.centre)
             self.guide.ended.connect(self._end_guide)
             self.guide.look_at.connect(self.show_panel)
-            self._unguided = self.panels.heights()
-            self._guide_strip = self._strip("guide", self.guide)
 
     def _end_guide(self) -> None:
         self.settings.setValue("guided", True)
-        if self._guide_strip is not None:
-            self.removeToolBar(self._guide_strip)
-            self._guide_strip.deleteLater()
-            self.panels.restore(self._unguided)
-        self.guide = self._guide_strip = None
+        if self.guide is not None:
+            self.guide.hide()
+            self.guide.deleteLater()
+        self.guide = None
 
     # --- what is done ---
 
@@ -440,6 +456,12 @@ class MainWindow(QMainWindow):
         path, _ = QFileDialog.getOpenFileName(self, "Bench file", "", "Bench files (*.toml)")
         if path:
             self._turn_to(path)
+
+    def _new_experiment(self) -> None:
+        self.show_panel("Experiments")
+        search = self.panel("Experiments").list.search
+        search.setFocus()
+        search.selectAll()
 
     def _choose_run(self) -> None:
         folder = str(self.session.folder)
@@ -464,10 +486,6 @@ class MainWindow(QMainWindow):
         setting = self.settings.value("theme", "system")
         return next((name for name in THEMES if name == setting), "system")
 
-    def _arrange(self) -> None:
-        self.panels.arrange()
-        QTimer.singleShot(0, self, self.panels.remember)
-
     def _choose_theme(self, name: widgets.Choice, _checked: bool = True) -> None:
         self.settings.setValue("theme", name)
         widgets.choose(name)
@@ -480,7 +498,15 @@ class MainWindow(QMainWindow):
         if isinstance(state, QByteArray):
             self.restoreState(state, LAYOUT)
         self.commands.setVisible(True)
-        self._message_strip.setVisible(False)
+        self.panels.divide(self._share_settings())
+
+    def _share_settings(self) -> dict[str, float]:
+        kept = {name: self.settings.value(f"shares/{name}") for name in SHARES}
+        shares = {}
+        for name, value in kept.items():
+            with suppress(TypeError, ValueError):  # of damaged settings
+                shares[name] = float(value)
+        return shares
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Start the session when the window is first shown."""
@@ -489,9 +515,9 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, self._begin)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Assign the gained space to the panels in the middle."""
+        """Keep the shares of form and strip."""
         super().resizeEvent(event)
-        self.panels.hold()
+        self.panels.divide({})
 
     def event(self, event: QEvent) -> bool:
         """Notice when the user has moved the line between two docks."""
@@ -501,7 +527,7 @@ class MainWindow(QMainWindow):
         return done
 
     def _begin(self) -> None:
-        self.panels.remember()
+        self.panels.divide({})
         if not self.session.listens:
             self.session.start()
 
@@ -509,6 +535,8 @@ class MainWindow(QMainWindow):
         """Save the layout; the runner goes on."""
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.setValue("layout", self.saveState(LAYOUT))
+        for name, share in self.panels.shares().items():
+            self.settings.setValue(f"shares/{name}", share)
         self.panels.close()
         self.session.close()
         super().closeEvent(event)

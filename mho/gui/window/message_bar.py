@@ -1,15 +1,21 @@
-"""The strip of messages: the gravest first; a grave message stays until the user closes it."""
+"""The line of messages at the foot of the window: the gravest first; a grave one stays until the user closes it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 
 from mho.analysis import palette
 from mho.gui import widgets
+from mho.gui.widgets import ElidedLabel
+
+HEIGHT = 22  # pixels, with a message and without
+NARROWEST = 300  # pixels that a whole text is wide, at least
 
 FADES = {"DEBUG": 3000, "INFO": 6000, "WARNING": 20_000}
 """Time after which a message disappears, ms; others stay."""
@@ -24,31 +30,29 @@ GRAVITY = ("DEBUG", "INFO", "WARNING", "ERROR", CONFIRMED, "CRITICAL")
 KEPT = 50  # not closed by the user
 
 
-class WrappedLabel(QLabel):
-    """A text over as many lines as its width asks for, and no more: a toolbar would leave room for twice of them."""
+class MessageLabel(ElidedLabel):
+    """One line of a message; a click shows all of it above the line."""
 
-    NARROWEST = 300  # pixels
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Show the whole text."""
+        if self.text():
+            self.show_whole()
+        super().mousePressEvent(event)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, textFormat=Qt.TextFormat.PlainText, wordWrap=True)
-
-    def hasHeightForWidth(self) -> bool:  # noqa: N802
-        """No: boxes and toolbars would ask for the height at their narrowest."""
-        return False
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        """Return the height of the text at the present width."""
-        return QSize(self.NARROWEST, self.heightForWidth(max(self.width(), self.NARROWEST)))
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
-        """As `sizeHint`."""
-        return self.sizeHint()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Request another height."""
-        super().resizeEvent(event)
-        # Not while the layout is at work, which would forget it.
-        QTimer.singleShot(0, self, self.updateGeometry)
+    def show_whole(self) -> QLabel:
+        """Return the whole text in a frame of its own, which any click beside it closes."""
+        whole = QLabel(self.toolTip(), self, Qt.WindowType.Popup)
+        whole.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        whole.setTextFormat(Qt.TextFormat.PlainText)
+        whole.setWordWrap(True)
+        whole.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        whole.setMargin(10)
+        whole.setStyleSheet(f"background: {widgets.colours().ground}; color: {widgets.colours().ink};")
+        whole.setFixedWidth(max(self.width(), NARROWEST))
+        whole.adjustSize()
+        whole.move(self.mapToGlobal(QPoint(0, -whole.height() - 4)))
+        whole.show()
+        return whole
 
 
 @dataclass(frozen=True)
@@ -66,29 +70,28 @@ class BarMessage:
 
 
 class MessageBar(QWidget):
-    """One message at a time, the gravest and of these the newest; `shown` carries whether there is one.
+    """One message at a time, the gravest and of these the newest, in a line whose height never changes.
 
     Every critical message, and of errors the newest, waits behind it until it has been closed. What fades is not shown
-    over anything graver.
+    over anything graver. `history_wanted` asks for the messages of before.
     """
 
-    shown = Signal(bool)
+    history_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.text = WrappedLabel()
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setFixedHeight(HEIGHT)
+        self.text = MessageLabel()
         self.more = QLabel()
         self.more.setToolTip("that wait until this message is closed")
-        self.close_button = QToolButton()
-        self.close_button.setText("✕")
-        self.close_button.setToolTip("close this message; it stays in the log")
-        self.close_button.clicked.connect(self.close_message)
-        widgets.row(self, (self.text, 1), self.more, self.close_button, margins=(10, 4, 4, 4))
+        self.close_button = _button("✕", "close this message; it stays in the log", self.close_message)
+        self.history = _button("History", "the messages of before, in the log", self.history_wanted.emit)
+        widgets.row(self, (self.text, 1), self.more, self.close_button, self.history, margins=(10, 0, 4, 0))
         self._said: list[BarMessage] = []  # the one that is shown comes last
         self._fading = QTimer(self, singleShot=True)
         self._fading.timeout.connect(self.close_message)
+        self._show()
 
     @property
     def level(self) -> str:
@@ -131,16 +134,22 @@ class MessageBar(QWidget):
 
     def _show(self) -> None:
         self._fading.stop()
-        if not self._said:
-            self.text.clear()
-            self.shown.emit(False)
-            return
-        shown, others = self._said[-1], len(self._said) - 1
-        self.text.setText(shown.text)
-        self.more.setText(f"{others} more" if others else "")
-        self.more.setVisible(others > 0)
-        ground = GROUNDS.get(shown.level, palette.BUSY)
-        self.setStyleSheet(f"MessageBar {{ background: {ground}; }} QLabel {{ color: white; }}")
-        if shown.level in FADES:
+        shown, others = self._said[-1] if self._said else None, len(self._said) - 1
+        self.text.setText("" if shown is None else " ".join(shown.text.split()))
+        self.text.setToolTip("" if shown is None else shown.text)
+        self.more.setText(f"{others} more" if others > 0 else "")
+        self.close_button.setVisible(shown is not None)
+        ground = "" if shown is None else GROUNDS.get(shown.level, palette.BUSY)
+        style = f"MessageBar {{ background: {ground}; }} QLabel, QToolButton {{ color: white; }}"
+        self.setStyleSheet(style if ground else "")
+        if shown is not None and shown.level in FADES:
             self._fading.start(FADES[shown.level])
-        self.shown.emit(True)
+
+
+def _button(text: str, tip: str, act: Callable[[], Any]) -> QToolButton:
+    made = QToolButton()
+    made.setText(text)
+    made.setAutoRaise(True)
+    made.setToolTip(tip)
+    made.clicked.connect(lambda _checked: act())
+    return made

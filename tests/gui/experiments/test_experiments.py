@@ -7,7 +7,7 @@ from daily import daily
 from lacking_benches import take_away, without_chuck
 from pymeasure.experiment import BooleanParameter, FloatParameter
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QLineEdit
+from PySide6.QtWidgets import QComboBox, QLineEdit, QMessageBox
 from queue_runners import SUPPORT, served_bench
 from repository import ROOT
 from window_steps import PATIENCE, choose, drop_file, press
@@ -64,6 +64,49 @@ def test_procedures_are_found_by_any_word_and_shown_in_groups(panel: Experiments
     qtbot.keyClick(panel.list.search, Qt.Key.Key_Return)
     assert panel.heading.text() == "Solve A x = b"
     assert "linear equations" in panel.line.text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    daily(
+        [
+            ("read cells", "read"),
+            ("read", "read"),
+            ("cells read", "read"),
+            ("endur", "endurance"),
+            ("solv", "solve"),
+        ],
+        2,
+    ),
+)
+def test_return_takes_the_procedure_whose_name_is_nearest_and_marks_it_before(
+    panel: ExperimentsPanel, typed: str, taken: str, qtbot
+) -> None:
+    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=PATIENCE)
+    qtbot.keyClicks(panel.list.search, typed)
+    assert panel.list.best() == taken
+    marked = panel.list.tree.currentItem()
+    assert marked is not None
+    assert marked.data(0, NAME) == taken
+    qtbot.keyClick(panel.list.search, Qt.Key.Key_Return)
+    assert panel.name == taken
+
+
+@pytest.mark.parametrize("answer", [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
+def test_what_stresses_cells_by_the_million_is_asked_about(
+    panel: ExperimentsPanel, session: Session, monkeypatch: pytest.MonkeyPatch, answer, qtbot
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(QMessageBox, "question", lambda _, __, text, *___: asked.append(text) or answer)
+    panel.show_form("disturb", {})
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=PATIENCE)
+    press(panel.buttons.queue, qtbot)
+    assert "16,000,000 pulses" in asked[0]
+    if answer == QMessageBox.StandardButton.No:
+        qtbot.wait(100)
+        assert session.jobs == []
+    else:
+        qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("name", daily(["read", "map", "Noise"], 1))

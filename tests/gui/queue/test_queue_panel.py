@@ -68,7 +68,7 @@ def test_a_window_that_is_loading_does_not_say_that_nothing_waits(
     panel = QueuePanel(session)
     qtbot.addWidget(panel)
     panel.show()
-    assert panel.standing.text() == "the queue has not been read yet; looking for its runner"
+    assert panel.standing.text() == "reading the queue…; looking for its runner"
     assert not panel.start.isVisible()
     session.start()
     qtbot.waitUntil(
@@ -81,11 +81,21 @@ def test_jobs_are_shown_with_their_reason(panel: QueuePanel, queue: Queue, qtbot
     first, second = add(queue, panel, 2, qtbot)
     queue.begin(first, run=Path("one.h5"), **LIVING)
     queue.end(first, JobStatus.FAILED, "InstrumentError: the smu\nis cross")
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "failed", timeout=PATIENCE)
-    assert text(panel, 0, "Outcome") == "InstrumentError: the smu is cross"
-    assert text(panel, 0, "What") == "read repeats=1"
-    assert text(panel, 1, "Status") == "queued"
-    assert ids(panel) == [first, second]
+    qtbot.waitUntil(lambda: text(panel, 1, "Status") == "failed", timeout=PATIENCE)
+    assert text(panel, 1, "Outcome") == "InstrumentError: the smu is cross"
+    assert text(panel, 1, "What") == "read repeats=1"
+    assert text(panel, 0, "Status") == "queued"
+    assert ids(panel) == [second, first]
+
+
+def test_the_running_job_is_on_top_and_what_waits_before_what_has_ended(
+    panel: QueuePanel, queue: Queue, qtbot
+) -> None:
+    ended, another, runs, waits = add(queue, panel, 4, qtbot)
+    queue.skip(ended, "no")
+    queue.skip(another, "no")
+    queue.begin(runs, run=None, **LIVING)
+    qtbot.waitUntil(lambda: ids(panel) == [runs, waits, another, ended], timeout=PATIENCE)
 
 
 def test_files_are_named_in_short(panel: QueuePanel, queue: Queue, qtbot) -> None:
@@ -128,11 +138,11 @@ def test_a_job_is_dragged_to_another_place(panel: QueuePanel, queue: Queue, qtbo
 def test_only_jobs_that_wait_can_be_dragged(panel: QueuePanel, queue: Queue, qtbot) -> None:
     one, _ = add(queue, panel, 2, qtbot)
     queue.skip(one, "no")
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "skipped", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: text(panel, 1, "Status") == "skipped", timeout=PATIENCE)
     drags = [
         bool(panel.model.flags(panel.model.index(row, 0)) & Qt.ItemFlag.ItemIsDragEnabled) for row in range(2)
     ]
-    assert drags == [False, True]
+    assert drags == [True, False]
 
 
 def test_a_job_is_moved_by_keys_and_stays_chosen(panel: QueuePanel, queue: Queue, qtbot) -> None:

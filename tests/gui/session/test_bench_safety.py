@@ -104,12 +104,14 @@ def test_a_job_of_which_its_runner_says_nothing_is_live_all_the_same(record) -> 
     record.take_runner(RunnerState("simulated", 1, "idle"), EARLIER)
     assert verdict(record) is SafetyVerdict.SAFE
     record.take_jobs([job(JobStatus.RUNNING, None)], Use(taken=NOW.timestamp(), holder="process 7 of anna"))
-    assert record.safety() == Safety(SafetyVerdict.LIVE, "job 4 running")
+    assert record.safety() == Safety(SafetyVerdict.LIVE, "job 4 running", source="job 4")
 
 
 def test_a_runner_that_gives_no_seat_is_not_taken_for_gone(record) -> None:
     record.take_jobs([job(JobStatus.RUNNING, None)], Use())
-    assert record.safety() == Safety(SafetyVerdict.LIVE, "job 4 running; its runner is not heard")
+    assert record.safety() == Safety(
+        SafetyVerdict.LIVE, "job 4 running; its runner is not heard", source="job 4"
+    )
 
 
 @pytest.mark.parametrize("ended", [None, NOW], ids=["killed, too", "has ended its run by itself"])

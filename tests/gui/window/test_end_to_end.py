@@ -51,10 +51,10 @@ def test_a_solve_is_queued_watched_and_opened_and_another_is_aborted(
     qtbot.waitUntil(lambda: session.run is not None and session.run.procedure == "Reading", timeout=PATIENCE)
     abort = window.commands.widgetForAction(window.commands.commands["abort"])
     press(abort, qtbot)
-    qtbot.waitUntil(lambda: jobs.model.jobs[1].status == "aborted", timeout=PATIENCE)
-    assert "aborted by hand" in jobs.model.jobs[1].reason
+    qtbot.waitUntil(lambda: jobs.model.jobs[0].status == "aborted", timeout=PATIENCE)
+    assert "aborted by hand" in jobs.model.jobs[0].reason
 
-    first = jobs.view.visualRect(jobs.model.index(0, 0)).center()
+    first = jobs.view.visualRect(jobs.model.index(1, 0)).center()
     qtbot.mouseClick(jobs.view.viewport(), Qt.MouseButton.LeftButton, pos=first)
     qtbot.keyClick(jobs.view, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: session.run_path == run and session.run is not None, timeout=PATIENCE)

@@ -4,19 +4,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import run_samples
 from daily import daily
-from PySide6.QtCore import QEvent, QPoint, QSettings, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QRect, QSettings, Qt, QTimer
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QCompleter,
     QDockWidget,
+    QLabel,
     QLineEdit,
     QTabBar,
     QTableWidget,
@@ -34,6 +35,7 @@ from mho.gui import widgets
 from mho.gui.session.bench_safety import QUEUE_UNREAD, Safety, SafetyVerdict, Use
 from mho.gui.window.first_start import DONE, FORM, OFFER, QUEUED
 from mho.gui.window.main_window import EscapeTwice, MainWindow, ShortcutsDialog
+from mho.gui.window.panel_docks import SHARES
 from mho.procedures.manifest import described_entries
 from mho.procedures.stream import Ended, Message, Standing
 from mho.running.queue import JobStatus, Lane, Order, Queue
@@ -83,7 +85,7 @@ def test_no_tabs_are_shown_twice_before_the_first_layout(tmp_path: Path, qtbot) 
         )
         bars = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
         shown = [bar.tabText(0) for bar in bars if bar.isVisible()]
-        assert sorted(shown) == ["Chip", "Queue"]
+        assert shown == ["Queue"]
         window.close()
         window.deleteLater()
         qtbot.wait(50)
@@ -92,7 +94,7 @@ def test_no_tabs_are_shown_twice_before_the_first_layout(tmp_path: Path, qtbot) 
 @pytest.mark.thorough
 def test_every_panel_is_there_and_the_first_of_each_place_is_in_front(window: MainWindow) -> None:
     titles = [dock.windowTitle() for dock in window.findChildren(QDockWidget)]
-    assert set(titles) >= {"Experiments", "Chip", "Solve", "Signals", "Runs", "Bench", "Queue", "Log"}
+    assert set(titles) >= {"Experiments", "Solve", "Signals", "Runs", "Bench", "Queue", "Log"}
     for title in ("Experiments", "Chip", "Queue"):
         assert not window.panel(title).visibleRegion().isEmpty()
 
@@ -109,7 +111,9 @@ def test_stop_is_always_in_sight_and_needs_no_confirmation(
         )
         window.session.runner_changed.emit(window.session.runner)
         assert inside(window, stop)
-        assert inside(window, window.commands.light)
+        light = window.commands.light
+        assert inside(window, light)
+        assert light.width() >= light.sizeHint().width(), "what the light says is cut"
     qtbot.mouseClick(stop, LEFT)
     assert commands == ["emergency"]
 
@@ -271,7 +275,7 @@ def test_errors_stay_until_they_are_closed(window: MainWindow, qtbot) -> None:
     assert window.messages.text.text() == "the disk is full; make room"
     assert inside(window, window.messages)
     qtbot.mouseClick(window.messages.close_button, LEFT)
-    assert not window.messages.isVisible()
+    assert window.messages.text.text() == ""
     window.session.tell("INFO", "something nice")
     assert window.messages.text.text() == "something nice"
 
@@ -331,11 +335,12 @@ def test_the_layout_is_kept_and_can_be_put_back(
 
 @pytest.mark.thorough
 def test_only_panels_in_view_are_at_work(window: MainWindow, qtbot) -> None:
-    chip, solve = window.panel("Chip"), window.panel("Solve")
-    assert chip.isVisible()
+    queue, solve = window.panel("Queue"), window.panel("Solve")
+    assert queue.isVisible()
     assert not solve.isVisible()
     window.show_panel("Solve")
-    qtbot.waitUntil(lambda: solve.isVisible() and not chip.isVisible(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: solve.isVisible() and not queue.isVisible(), timeout=PATIENCE)
+    assert window.panel("Chip").isVisible()
 
 
 @pytest.mark.thorough
@@ -348,16 +353,95 @@ def test_a_panel_is_made_when_it_is_first_looked_at(window: MainWindow, qtbot) -
     )
 
 
+def places(window: MainWindow) -> dict[str, QRect]:
+    """Where the things are that a user may be about to click."""
+    shown = {
+        "stop": window.commands.stop,
+        "light": window.commands.light,
+        "chip": window.panels.centre,
+        "queue": window.panel("Queue").view,
+        "form": window.panel("Experiments"),
+    }
+    return {name: QRect(one.mapTo(window, QPoint()), one.size()) for name, one in shown.items()}
+
+
 @pytest.mark.thorough
-def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window: MainWindow, qtbot) -> None:
-    queue, chip = window.findChild(QDockWidget, "Queue"), window.findChild(QDockWidget, "Chip")
-    heights = queue.height(), chip.height()
-    for _ in range(3):
-        window.messages.say("ERROR", "a long story " * 40)
-        qtbot.waitUntil(lambda: window.messages.isVisible(), timeout=PATIENCE)
-        assert queue.height() + chip.height() < sum(heights)
-        window.messages.clear()
-        qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=PATIENCE)
+def test_nothing_moves_when_messages_come_and_go(window: MainWindow, qtbot) -> None:
+    qtbot.waitUntil(lambda: window.session.lane is not None, timeout=PATIENCE)
+    window.resize(1280, 800)
+    qtbot.wait(50)
+    before = places(window)
+    for text in ("short", "a long story " * 40, "two\nlines"):
+        window.messages.say("ERROR", text)
+        qtbot.wait(20)
+        assert places(window) == before
+    window.messages.clear()
+    qtbot.wait(20)
+    assert places(window) == before
+
+
+@pytest.mark.thorough
+def test_no_panel_moves_another_when_it_is_shown_or_changed(window: MainWindow, folder: Path, qtbot) -> None:
+    window.resize(1280, 800)
+    for title in window.panels.titles:
+        window.show_panel(title)
+        qtbot.waitUntil(lambda title=title: window.panel(title).isVisible(), timeout=PATIENCE)
+    window.show_panel("Queue")
+    qtbot.wait(50)
+    before = places(window)
+    for title in [*window.panels.titles, "Queue"]:
+        window.show_panel(title)
+        qtbot.wait(20)
+        assert places(window)["chip"] == before["chip"], title
+    with Queue(folder / "queue.sqlite") as queue:
+        number = queue.add(Order("disturb", folder=folder)).id
+    qtbot.waitUntil(lambda: any(one.id == number for one in window.session.jobs), timeout=PATIENCE)
+    window.panel("Queue").select(number)
+    window.panel("Queue").view.setFocus()
+    qtbot.keyClick(window.panel("Queue").view, Qt.Key.Key_F2)
+    qtbot.waitUntil(lambda: window.panel("Experiments").buttons.job == number, timeout=PATIENCE)
+    assert {**places(window), "form": None} == {**before, "form": None}
+    assert places(window)["form"].width() <= before["form"].width()
+
+
+def test_the_array_has_the_most_of_the_window_and_every_button_of_the_form_is_in_sight(
+    window: MainWindow, qtbot
+) -> None:
+    window.resize(1280, 800)
+    form = window.panel("Experiments")
+    form.show_form("solve", {})
+    qtbot.wait(50)
+    centre = window.panels.centre
+    assert centre.width() * centre.height() >= 0.45 * 1280 * 800
+    for button in (form.buttons.queue, form.buttons.run_now, form.buttons.rehearse):
+        assert inside(window, button)
+        assert not button.visibleRegion().isEmpty()
+        assert button.visibleRegion().boundingRect() == button.rect()
+
+
+@pytest.mark.thorough
+def test_the_whole_of_a_message_is_a_click_away_and_those_of_before_are_in_the_log(
+    window: MainWindow, qtbot
+) -> None:
+    text = "the gate does not answer\n" * 8
+    window.messages.say("ERROR", text)
+    qtbot.mouseClick(window.messages.text, LEFT)
+    whole = QApplication.activePopupWidget()
+    assert isinstance(whole, QLabel)
+    assert whole.text() == text
+    whole.close()
+    qtbot.mouseClick(window.messages.history, LEFT)
+    qtbot.waitUntil(lambda: window.panel("Log").isVisible(), timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "now"), (59, "now"), (60, "1 min"), (7199, "1 h"), (200_000, "2 d")]
+)
+def test_the_light_tells_how_long_ago_a_bench_was_found_safe(seconds: float, text: str) -> None:
+    then = datetime(2026, 1, 1)
+    safe = Safety(SafetyVerdict.SAFE, "every output off", then, "runner")
+    assert safe.in_short(then + timedelta(seconds=seconds)) == f"SAFE {text}, runner"
+    assert Safety(SafetyVerdict.LIVE, "", source="job 4").in_short(then) == "LIVE, job 4"
 
 
 @pytest.mark.thorough
@@ -369,10 +453,10 @@ def test_there_is_one_bar_of_tabs_for_each_place(window: MainWindow, qtbot) -> N
         return sorted(tuple(bar.tabText(one) for one in range(bar.count())) for bar in found)
 
     extensions = window.panels.titles[8:]
-    places = [("Chip", "Solve", "Signals", "Runs", "Bench", *extensions), ("Queue", "Log")]
+    places = [("Queue", "Signals", "Solve", "Runs", "Bench", "Log", *extensions)]
     qtbot.waitUntil(lambda: bars() == places, timeout=PATIENCE)
     window.findChild(QDockWidget, "Log").setFloating(True)
-    window._arrange()
+    window.panels.arrange()
     qtbot.waitUntil(lambda: bars() == places, timeout=PATIENCE)
 
 
@@ -486,7 +570,7 @@ def test_a_job_of_which_no_runner_is_heard_can_be_aborted_and_its_bench_not_chec
     for runner in (None, RunnerState("simulated", 1, "idle")):
         session._take_runner(runner)
         session._take_jobs("simulated", [job], Lane("simulated"), Use())
-        assert f"job {number} running" in window.commands.standing.text()
+        assert f"job {number} read running" in window.commands.standing.text()
         assert "idle" not in window.commands.standing.text()
         assert "no runner" not in window.commands.standing.text()
         assert window.commands.commands["abort"].isEnabled()
@@ -496,7 +580,7 @@ def test_a_job_of_which_no_runner_is_heard_can_be_aborted_and_its_bench_not_chec
 LIGHTS = {
     SafetyVerdict.SAFE: palette.GOOD,
     SafetyVerdict.UNKNOWN: palette.FAINT,
-    SafetyVerdict.LIVE: widgets.STOP,
+    SafetyVerdict.LIVE: widgets.LIVE,
     SafetyVerdict.UNSAFE: widgets.STOP,
 }
 
@@ -504,9 +588,9 @@ LIGHTS = {
 @pytest.mark.thorough
 def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: MainWindow) -> None:
     session, light = window.session, window.commands.light
-    assert light.text() == f"NOT KNOWN: {QUEUE_UNREAD}"
+    assert (light.text(), light.why.text()) == ("NOT KNOWN", QUEUE_UNREAD)
     session._take_jobs("simulated", [], Lane("simulated"), Use())
-    assert light.text().startswith("NOT KNOWN: nothing was read of this bench")
+    assert light.why.text().startswith("nothing was read of this bench")
     unsafe = Lane("simulated", True, "stopped", unsafe=True, unsafe_reason="no answer")
     for act, verdict, words in (
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), SafetyVerdict.UNKNOWN, "nothing was read"),
@@ -531,7 +615,8 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
         session._assess()
         assert session.safety.verdict is verdict, words
         assert words in session.safety.text
-        assert light.text() == f"{verdict.value}: {session.safety.text}"
+        assert (light.text().startswith(verdict.value), light.why.text()) == (True, session.safety.text)
+        assert light.width() >= light.sizeHint().width()
         assert f"background: {LIGHTS[verdict]};" in light.styleSheet()
 
 
@@ -565,13 +650,34 @@ def test_a_runner_that_is_gone_is_said_aloud_with_what_is_known(window: MainWind
 
 
 @pytest.mark.thorough
-def test_a_larger_window_is_a_larger_chip(window: MainWindow, qtbot) -> None:
-    chip, queue, form = (window.findChild(QDockWidget, name) for name in ("Chip", "Queue", "Experiments"))
-    before, height, width = chip.size(), queue.height(), form.width()
-    for wide, high in ((1800, 1000), (1280, 800)):
+def test_form_and_strip_keep_their_shares_of_the_window(
+    window: MainWindow, open_main: Callable[..., MainWindow], folder: Path, qtbot
+) -> None:
+    strip, form = (window.findChild(QDockWidget, name) for name in ("Queue", "Experiments"))
+
+    def shares() -> tuple[float, float]:
+        return form.width() / window.width(), window.panels.height_of(strip) / window.height()
+
+    for wide, high in ((1280, 800), (1800, 1000), (1280, 800)):
         window.resize(wide, high)
-        qtbot.waitUntil(lambda: (queue.height(), form.width()) == (height, width), timeout=PATIENCE)
-    assert chip.size() == before
+        wanted = pytest.approx((SHARES["left"], SHARES["bottom"]), abs=0.01)
+        qtbot.waitUntil(lambda wanted=wanted: shares() == wanted, timeout=PATIENCE)
+    window.panels.divide({"left": 0.4, "bottom": 0.3})
+    qtbot.waitUntil(lambda: shares() == pytest.approx((0.4, 0.3), abs=0.01), timeout=PATIENCE)
+    window.panels.remember()
+    window.close()
+    again = open_main(folder)
+    again.resize(1600, 900)
+    strip, form, window = (
+        again.findChild(QDockWidget, "Queue"),
+        again.findChild(QDockWidget, "Experiments"),
+        again,
+    )
+    qtbot.waitUntil(lambda: shares() == pytest.approx((0.4, 0.3), abs=0.01), timeout=PATIENCE)
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    qtbot.waitUntil(lambda: shares()[1] > 0.6, timeout=PATIENCE)
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    qtbot.waitUntil(lambda: shares() == pytest.approx((0.4, 0.3), abs=0.01), timeout=PATIENCE)
 
 
 @pytest.mark.thorough
@@ -698,9 +804,9 @@ def test_the_window_can_be_used_before_what_draws_is_loaded(tmp_path: Path) -> N
         "window = gui.open_main_window(sys.argv[1], settings=QSettings(sys.argv[2], QSettings.Format.IniFormat))\n"
         "print(len(window.panel('Experiments').list.names()))\n"
         "print({'numpy', 'h5py', 'pyqtgraph', 'psutil', 'mho.procedures.catalogue'} & {*sys.modules})\n"
-        "dock = window.findChild(QDockWidget, 'Chip')\n"
-        "while dock.panel is None or dock.panel.visibleRegion().isEmpty(): app.processEvents()\n"
-        "print(type(dock.panel).__name__)\n"
+        "place = window.centralWidget()\n"
+        "while place.panel is None or place.panel.visibleRegion().isEmpty(): app.processEvents()\n"
+        "print(type(place.panel).__name__)\n"
         "window.close()\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "runs"), str(tmp_path / "s.ini")]
