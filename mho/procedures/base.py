@@ -117,6 +117,8 @@ class Procedure(Generic[Result]):
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
     """Heading under which the procedure is listed."""
+    leading: ClassVar[tuple[str, ...]] = ()
+    """Names of the few parameters that a person sets; a form shows them first and folds the rest. () shows all."""
     needs: ClassVar[tuple[Operation, ...]] = ()
     """Operations that a bench must offer (keys of `mho.instruments.bench_file.OPERATIONS`); () where it is not known."""
     may_need: ClassVar[Mapping[Operation, str]] = {}

@@ -73,6 +73,7 @@ class ProcedureEntry:
     # as of `Procedure`: operations of a bench, and further ones with when they are asked for
     needs: tuple[Operation, ...] = ()
     may_need: Mapping[Operation, str] = field(default_factory=dict)
+    leading: tuple[str, ...] = ()  # as of `Procedure`: the parameters that a form shows first
     imported: bool = False  # whether it is known from its class, which has been imported
 
     @property
@@ -174,10 +175,12 @@ def _entry(name: str, facts: Mapping[str, Any]) -> ProcedureEntry:
     if not all(isinstance(limit, int | float) for limit in numbers):
         raise TypeError("limits are numbers")
     needs, may_need = tuple(facts.get("needs", ())), dict(facts.get("may_need", {}))
-    texts += [*needs, *may_need, *may_need.values()]
+    leading = tuple(facts.get("leading", ()))
+    texts += [*needs, *may_need, *may_need.values(), *leading]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("title, group, description, names of parameters and operations are texts")
-    return ProcedureEntry(name, **{**facts, "parameters": parameters, "needs": needs, "may_need": may_need})
+    lists = {"parameters": parameters, "needs": needs, "may_need": may_need, "leading": leading}
+    return ProcedureEntry(name, **{**facts, **lists})
 
 
 def describe(name: str, kind: Any) -> ProcedureEntry:
@@ -186,7 +189,7 @@ def describe(name: str, kind: Any) -> ProcedureEntry:
         name, f"{kind.__module__}:{kind.__qualname__}", kind.title or kind.__name__, kind.group,
         inspect.cleandoc(getattr(vars(kind).get("__doc__"), "text", kind.__doc__) or ""),
         {key: _describe_parameter(parameter) for key, parameter in kind().form().items()}, tuple(kind.needs),
-        dict(kind.may_need), imported=True,
+        dict(kind.may_need), tuple(kind.leading), imported=True,
     )  # fmt: skip
 
 

@@ -47,8 +47,11 @@ UNSEEN = (
 
 def check_on_twins(
     procedure: Procedure, given: Any, source: BenchSource, preset: Cells | None = None
-) -> None:
+) -> Mapping[str, tuple[float | str, str]]:
     """Refuse a run that the bench cannot carry out, by planning it on the bench's twins; nothing is sent, no lock taken.
+
+    Return the values that the plan uses for parameters that were not given, as `Procedure.in_use` of it; none where it
+    could not be planned.
 
     `source`: the bench file, whose limits were checked.
     `preset`: cells of a simulated bench.
@@ -57,28 +60,37 @@ def check_on_twins(
     bench itself.
     """
     try:
-        _prepare_on_twins(procedure, given, source, preset)
+        return _prepare_on_twins(procedure, given, source, preset)
     except ChipMapError as error:
-        able = [name for name in packaged_benches() if _can_prepare(procedure, given, name)]
+        able = able_benches(procedure, given)
         if not able:
             raise
         raise ChipMapError(f"{error}; it can be carried out on the bench {' or '.join(able)}") from error
 
 
-def _prepare_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: Cells | None) -> None:
+def able_benches(procedure: Procedure, given: Any) -> list[str]:
+    """Return the packaged benches that can carry out a run, from the procedure and what its `check` returned."""
+    return [name for name in packaged_benches() if _can_prepare(procedure, given, name)]
+
+
+def _prepare_on_twins(
+    procedure: Procedure, given: Any, source: BenchSource, preset: Cells | None
+) -> Mapping[str, tuple[float | str, str]]:
     check_needs(procedure, source.bench)
     simulated = source.bench.simulation is not None
     try:
         bench = open_simulated(source, preset, 0) if simulated else open_rehearsal(source, seed=0, force=True)
     except (MhoError, ValueError):
-        return
+        return {}
     try:
         with bench:
-            procedure.prepare(given, bench, np.random.default_rng([0, 1]))
+            plan = procedure.prepare(given, bench, np.random.default_rng([0, 1]))
+            return procedure.in_use(plan)
     except (BenchError, ChipMapError, InputError, LimitError):
         raise
     except Exception as error:  # what depends on the seed, or a fault of a procedure: the run itself tells
         log.debug("planning %s on twins: %s", type(procedure).__name__, error)
+    return {}
 
 
 def _can_prepare(procedure: Procedure, given: Any, bench: str) -> bool:

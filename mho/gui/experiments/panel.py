@@ -391,6 +391,7 @@ class OrderButtons(QWidget):
         OutputWindow(f"Rehearsal: {order.procedure}", ["-m", "mho", *arguments], self).show()
 
 
+FORM_FIRST = "queue the forming of these cells; this experiment then goes on with the chip that it leaves"
 THINKING = 400
 """Pause in typing after which the whole form is checked and estimated, ms."""
 
@@ -425,7 +426,9 @@ class ExperimentsPanel(widgets.Themed):
         self.list.chosen.connect(self._choose)
         self.heading = QLabel("Choose a procedure")
         widgets.embolden(self.heading, 12)
-        self.line = QLabel(wordWrap=True)
+        self.line = widgets.plain_label()
+        self.line.setFixedHeight(2 * self.line.fontMetrics().lineSpacing())
+        self.line.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.defaults = QPushButton("Fill in from")
         menu = QMenu(self.defaults)
         menu.addAction("the procedure's defaults", self._fill_defaults)
@@ -438,17 +441,29 @@ class ExperimentsPanel(widgets.Themed):
         self.conditions.edited.connect(self._edited)
         self._place = QVBoxLayout()
         inside = QWidget()
-        widgets.column(inside, self._place, self.conditions, (None, 1), margins=(0, 0, 6, 0))
+        self._below = widgets.column(None, margins=0)
+        widgets.column(inside, self._place, self.conditions, self._below, (None, 1), margins=(0, 0, 6, 0))
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
         self.estimate = widgets.plain_label()
+        # Of constant height, as the buttons would otherwise move under the mouse.
+        self.estimate.setFixedHeight(2 * self.estimate.fontMetrics().lineSpacing())
+        self.estimate.setAlignment(Qt.AlignmentFlag.AlignVCenter)
+        self.form_first = widgets.button("Form these cells first", self._form_first, FORM_FIRST)
+        self.elsewhere = widgets.button("", self._turn_to_able)
+        self._able = ""  # a bench on which the procedure could be carried out
         self.buttons = OrderButtons(self.session, self.order, self._words)
         self.buttons.leave.clicked.connect(self._offer_chips)
         self.session.jobs_changed.connect(self._offer_chips)
         head = widgets.row(None, (self.heading, 1), self.defaults)
-        widgets.column(self, self.list, head, self.line, (scroll, 1), self.estimate, self.buttons)
+        self._below.addWidget(self.form_first)
+        widgets.column(
+            self, self.list, head, self.line, (scroll, 1), self.elsewhere, self.estimate, self.buttons
+        )
+        self.form_first.setVisible(False)
+        self._offer_elsewhere("")
         self.buttons.enable(False)
 
     # --- which procedure ---
@@ -495,14 +510,17 @@ class ExperimentsPanel(widgets.Themed):
         offer = self._offers[name]
         if self.form is not None:
             self._place.removeWidget(self.form)
+            self.form.hide()
             self.form.deleteLater()
-        self.form = ParameterForm(offer.parameters, check_of(offer))
+        self.form = ParameterForm(offer.parameters, check_of(offer), offer.leading)
         self.form.edited.connect(self._edited)
         self._place.addWidget(self.form)
         self.heading.setText(offer.title)
         self.line.setText(offer.line)
+        self.line.setToolTip(offer.description)
         self.defaults.setEnabled(True)
         self.name = name
+        self.form_first.setVisible(name != "form" and {"array", "rows", "columns"} <= {*self.form.fields})
         self.buttons.edit(None)
         self._offer_chips()
         self.conditions.choose_chip(None)
@@ -594,6 +612,7 @@ class ExperimentsPanel(widgets.Themed):
         """Show at once what is wrong with a field, and shortly after the last key how long the order will take."""
         self._asked += 1
         self.expected, self.buttons.pulses = None, 0
+        self._offer_elsewhere("")
         if self.form is None:
             return
         problems = list(self.form.problems().values()) + self.conditions.problems()
@@ -601,6 +620,7 @@ class ExperimentsPanel(widgets.Themed):
         if self._refusal:
             self._say(self._refusal, bad=True)
             self._pause.stop()
+            self._look_elsewhere(self._asked)
             return
         self._say(problems[0] if problems else "…", bad=False)
         if problems:
@@ -636,13 +656,58 @@ class ExperimentsPanel(widgets.Themed):
                 self.expected = expected
                 self.buttons.pulses = expected.pulses or 0
                 self._say(in_words(expected), bad=False)
+                if self.form is not None:
+                    self.form.show_in_use(expected.in_use)
 
         def refused(error: str) -> None:
             if asked == self._asked:
                 self._say(error, bad=True)
                 self.buttons.enable(False)
+                self._look_elsewhere(asked)
 
         self.session.change_queue(lambda queue: job_queue.expect(order, queue), then, refused)
+
+    # --- what else could be done ---
+
+    def _look_elsewhere(self, asked: int) -> None:
+        """Find out on which bench the order could be carried out, and offer to turn to it."""
+        try:
+            order = self.order()
+        except MhoError:
+            return
+
+        def then(benches: list[str]) -> None:
+            if asked == self._asked and benches:
+                # One with instruments rather than one of arrays alone
+                self._offer_elsewhere(min(benches, key=lambda name: "arrays" in name))
+
+        self.session.ask(lambda: job_queue.able_benches(order), then, lambda _: None)
+
+    def _offer_elsewhere(self, bench: str) -> None:
+        self._able = bench
+        self.elsewhere.setText(f"It can run on the bench {bench}: turn to it")
+        self.elsewhere.setVisible(bool(bench))
+
+    def _turn_to_able(self) -> None:
+        self.session.set_bench(self._able)
+
+    def _form_first(self) -> None:
+        """Queue the forming of the form's cells, and let what the form asks for go on with the chip that it leaves."""
+        assert self.form is not None
+        order = self.order()
+        cells = {name: self.form.fields[name].value() for name in ("array", "rows", "columns")}
+        forming = replace(order, procedure="form", parameters=cells, output=None)
+
+        def act(queue: job_queue.Queue) -> job_queue.Job:
+            expected = job_queue.expect(forming, queue)
+            return queue.add(expected.order, estimate=expected.seconds)
+
+        def then(job: job_queue.Job) -> None:
+            self.conditions.choose_chip(f"#{job.id}", f"as job {job.id} (form) leaves it")
+            self.session.tell("INFO", f"job {job.id} forms the cells; what the form asks for comes after it")
+            self.session.ensure_runner()
+
+        self.session.change_queue(act, then)
 
     def paint_theme(self) -> None:
         """Apply the colours of the theme."""
@@ -650,6 +715,7 @@ class ExperimentsPanel(widgets.Themed):
 
     def _say(self, text: str, *, bad: bool) -> None:
         self.estimate.setText(text)
+        self.estimate.setToolTip(text)
         self._bad = bad
         now = widgets.colours()
         self.estimate.setStyleSheet(f"color: {now.bad if bad else now.faint};")

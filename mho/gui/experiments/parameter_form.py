@@ -1,12 +1,13 @@
-"""A form made from a procedure's Parameters: one field each, with its unit, checked while the user types."""
+"""A form made from a procedure's Parameters: a field each, checked while the user types; the few that matter come first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -22,36 +23,67 @@ from PySide6.QtWidgets import (
 
 from mho.errors import MhoError
 from mho.gui import widgets
+from mho.procedures.wording import quantity
+
+LABELS = 112  # pixels that the labels are wide
+MOST_SHOWN = 24  # letters of a value that are shown in an empty field
 
 Judge = Callable[[str, Any], None]
 """Raises `MhoError` for a parameter's name and a value that it refuses."""
 
 
+FEWEST_FOLDED = 3
+"""Fields that are worth being folded; fewer are shown."""
+
+
 class ParameterForm(widgets.Themed):
-    """Fields for PyMeasure's Parameters, one below the other; `judge` says what is wrong with a value."""
+    """Fields for PyMeasure's Parameters, one below the other; `judge` says what is wrong with a value.
+
+    `leading` names the fields that come first, after those that must be given; the others are folded. Without it all are
+    shown.
+    """
 
     edited = Signal()
 
-    def __init__(self, parameters: Mapping[str, Any], judge: Judge, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        parameters: Mapping[str, Any],
+        judge: Judge,
+        leading: Sequence[str] = (),
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.fields: dict[str, Field] = {}
         self._conditions: dict[str, Mapping[str, Any]] = {}
         self._instead: Mapping[str, Any] = {}
-        self._layout = layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        # What must be given comes first.
-        for name, parameter in sorted(parameters.items(), key=lambda item: item[1].default != ""):
+        first = [name for name, one in parameters.items() if one.default == ""]
+        first += [name for name in leading if name not in first]
+        rest = [name for name in parameters if name not in first]
+        if not leading or len(rest) < FEWEST_FOLDED:
+            first, rest = [*first, *rest], []
+        self._folded = QWidget()
+        above, below = _rows(None), _rows(self._folded)
+        self._layouts = dict.fromkeys(first, above) | dict.fromkeys(rest, below)
+        for name in (*first, *rest):
+            parameter = parameters[name]
             field = _field(name, parameter, judge)
             field.edited.connect(self._changed)
-            label = QLabel(parameter.name, wordWrap=True)
-            label.setMinimumWidth(110)
+            label = QLabel(short_label(parameter.name), wordWrap=True)
+            label.setFixedWidth(LABELS)
             label.setBuddy(field.editor)
-            label.setToolTip(field.toolTip())
-            layout.addRow(label, field)
+            label.setToolTip(f"{parameter.name}: {field.toolTip()}")
+            self._layouts[name].addRow(label, field)
             self.fields[name] = field
             self._conditions[name] = getattr(parameter, "group_by", None) or {}
+        self._rest = rest
+        self.more = QToolButton()
+        self.more.setCheckable(True)
+        self.more.setAutoRaise(True)
+        self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.more.toggled.connect(self._unfold)
+        widgets.column(self, above, self.more, self._folded, margins=0)
+        self.more.setVisible(bool(rest))
+        self._unfold(False)
         self._show_groups()
 
     def values(self) -> dict[str, Any]:
@@ -71,6 +103,12 @@ class ParameterForm(widgets.Themed):
             if field.value() == before.get(name, field.default):
                 field.show_value(values.get(name, field.default))
 
+    def show_in_use(self, values: Mapping[str, tuple[float | str, str]]) -> None:
+        """Show in empty fields what stands in for them, and where it comes from: ``0.2 V, the bench's``."""
+        for name, field in self.fields.items():
+            if isinstance(field, TextField):
+                field.show_in_use(*values.get(name, ("", "")))
+
     def problems(self) -> dict[str, str]:
         """Return what is wrong, by parameter; what must be given and is not counts too."""
         return {name: field.problem for name, field in self.fields.items() if field.problem}
@@ -83,7 +121,24 @@ class ParameterForm(widgets.Themed):
 
     def _changed(self) -> None:
         self._show_groups()
+        if any(self.fields[name].reason.text() for name in self._rest):
+            self.more.setChecked(True)
+        self._say_folded()
         self.edited.emit()
+
+    def _unfold(self, shown: bool) -> None:
+        self._folded.setVisible(shown)
+        self.more.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+        self._say_folded()
+
+    def _say_folded(self) -> None:
+        """Say how many fields are folded, and which of them are set."""
+        given = [name.replace("_", " ") for name in self._rest if not self.fields[name].is_default()]
+        told = f"; set: {', '.join(given)}" if given else ", all at their defaults"
+        self.more.setText(
+            f"{len(self._rest)} more fields" if self.more.isChecked() else f"{len(self._rest)} more{told}"
+        )
+        self.more.setToolTip(told.removeprefix("; "))
 
     def _show_groups(self) -> None:
         """Show the parameters whose group others switch on (PyMeasure's `group_by`), and hide the rest."""
@@ -95,7 +150,7 @@ class ParameterForm(widgets.Themed):
                 for other, condition in conditions.items()
                 if other in self.fields
             )
-            self._layout.setRowVisible(self.fields[name], shown)
+            self._layouts[name].setRowVisible(self.fields[name], shown)
 
     def note(self, name: str, problem: str) -> None:
         """Mark a field as wrong for a reason found by the check of the whole form; the next key removes the mark."""
@@ -170,10 +225,9 @@ class TextField(Field):
         self._needed = parameter.default == ""
         self._optional = parameter.default is None
         super().__init__(name, parameter, judge, self._line, self._read, self._write)
-        if self._optional:
-            self._line.setPlaceholderText("not given")
+        self._unit = getattr(parameter, "units", None) or ""
+        self.show_in_use("", "")
         if self._needed:
-            self._line.setPlaceholderText("a file")
             browse = QToolButton()
             browse.setText("…")
             browse.setToolTip("choose a file")
@@ -182,6 +236,13 @@ class TextField(Field):
         self._line.installEventFilter(self)
         self._line.textChanged.connect(self.take_edit)
         self.problem = self._trouble()  # known, but not shown before the user has typed
+
+    def show_in_use(self, value: float | str, origin: str) -> None:
+        """Show in the empty line what stands in for it, by its origin."""
+        text = quantity(value, self._unit) if isinstance(value, float) else str(value)
+        shown = f"{text}, {origin}" if origin and len(text) < MOST_SHOWN else origin or "not given"
+        self._line.setPlaceholderText("a file" if self._needed else shown if self._optional else "")
+        self._line.setToolTip(f"in use: {text} ({origin})" if origin and self._optional else "")
 
     def _read(self) -> str | None:
         """Return what is typed; None where nothing is and nothing need be."""
@@ -217,6 +278,11 @@ class TextField(Field):
             self._line.setText(chosen)
 
 
+def short_label(name: str) -> str:
+    """Return a parameter's label without what stands in the empty field anyway: ``, the bench's unless given``."""
+    return re.sub(r"(, [^,]* unless given| \([^()]*\))$", "", name)
+
+
 def limits(parameter: Any) -> str:
     """Return one line about the allowed values of a parameter."""
     unit = getattr(parameter, "units", None) or ""
@@ -228,6 +294,13 @@ def limits(parameter: Any) -> str:
     if low is None or high is None:
         return said
     return f"{low:g} to {high:g} {unit}".rstrip() + f", {said}"
+
+
+def _rows(owner: QWidget | None) -> QFormLayout:
+    layout = QFormLayout() if owner is None else QFormLayout(owner)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return layout
 
 
 def _field(name: str, parameter: Any, judge: Judge) -> Field:

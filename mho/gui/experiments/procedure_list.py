@@ -30,7 +30,8 @@ class ProceduresList(QWidget):
         self.search.returnPressed.connect(self._take_first)
         self.tree = QTreeWidget(columnCount=2)
         self.tree.setHeaderHidden(True)
-        self.tree.setMaximumHeight(170)
+        self.tree.setMaximumHeight(124)
+        self.tree.setColumnHidden(1, True)  # the descriptions, which are searched too
         self.tree.setAlternatingRowColors(True)
         self.tree.itemClicked.connect(self._take)
         self.tree.itemActivated.connect(self._take)

@@ -27,6 +27,7 @@ class CellProcedure(Procedure[Result]):
     """A procedure on a range of cells; `rows` and `columns` are declared again where others are the default."""
 
     group: ClassVar[str] = "Cells"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns")
     run_words: ClassVar[str] = ""
     """Title of a run, as ``Read {cells} {repeats} times``: with the cells and parameters; the procedure's unless given."""
     may_need: ClassVar[Mapping[Operation, str]] = {"select": "where there is more than one cell"}

@@ -289,6 +289,7 @@ class Invert(Procedure[Inversions]):
     """Invert in one step of the analogue INV loop, without refinement, and measure the error."""
 
     title: ClassVar[str] = "Invert in one step"
+    leading: ClassVar[tuple[str, ...]] = ("matrix", "size", "rhs", "vectors")
     needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "program", "invert")
     may_need: ClassVar[Mapping[Operation, str]] = {"multiply": VERIFIED}
     group: ClassVar[str] = "Linear equations"

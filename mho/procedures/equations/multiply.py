@@ -139,6 +139,7 @@ class Multiply(Procedure[Products]):
     """Multiply vectors by a matrix with analogue MVM, and measure what limits its integers."""
 
     title: ClassVar[str] = "Multiply A x"
+    leading: ClassVar[tuple[str, ...]] = ("matrix", "vector", "vectors", "bits")
     needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "program", "multiply")
     group: ClassVar[str] = "Linear equations"
     recorded_in_use: ClassVar[tuple[str, ...]] = ("write_verify",)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from mho.running.queue.orders import (
         Expected,
+        able_benches,
         checked_all,
         expect,
         order_of_run,
@@ -45,7 +46,7 @@ else:
 
 __all__ = [
     "ACTIVE", "ENDED", "NO_REVISION", "Expected", "Job", "JobStatus", "Lane", "Order", "Policy", "Queue",
-    "Reaction", "StorageError", "Total", "checked_all", "duration", "expect", "expected_sum",
+    "Reaction", "StorageError", "Total", "able_benches", "checked_all", "duration", "expect", "expected_sum",
     "expected_text", "expected_together", "order_of_run", "orders_of_plan", "own_seconds", "queue_path",
     "tell_queue",
 ]  # fmt: skip

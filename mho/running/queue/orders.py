@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -143,6 +143,8 @@ class Expected:
     order: Order  # with absolute paths
     pulses: int | None  # programming pulses; None when that is not known
     seconds: float | None  # wall time of the job, s; None when that is not known
+    # What is used for parameters that were not given, with its origin, as of `Procedure.in_use`
+    in_use: Mapping[str, tuple[float | str, str]] = field(default_factory=dict)
 
 
 def checked_all(orders: Sequence[Order], queue: Queue) -> list[tuple[Order, float | None]]:
@@ -189,7 +191,7 @@ def expect(
         source = load_conditions(bench, order.preset, order.seed, order.force)
         procedure = on_chip(make_procedure(order.procedure, order.parameters), source.chip_text)
         given = procedure.check()
-        check_on_twins(procedure, given, source, order.preset)
+        in_use = check_on_twins(procedure, given, source, order.preset)
         own = procedure.estimate(given, source)
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
@@ -202,7 +204,16 @@ def expect(
             order = replace(order, after=after)
             if not after.startswith((WITHIN, "#")):
                 check_chain(Path(after), trust)
-    return Expected(order, own.pulses, expected_seconds(order, own, queue, source, planned))
+    return Expected(order, own.pulses, expected_seconds(order, own, queue, source, planned), in_use)
+
+
+def able_benches(order: Order) -> list[str]:
+    """Return the packaged benches that can carry out an order, other than its own."""
+    from mho.running.rehearsal import able_benches  # with the twins, as above
+
+    with contextlib.chdir(order.folder):
+        procedure = make_procedure(order.procedure, order.parameters)
+        return [name for name in able_benches(procedure, procedure.check()) if name != order.bench]
 
 
 def ground(order: Order, queue: Queue, *, simulated: bool) -> str:

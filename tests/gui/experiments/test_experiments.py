@@ -19,7 +19,7 @@ from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Procedure
-from mho.procedures.manifest import describe
+from mho.procedures.manifest import describe, described_entries
 from mho.running.queue import Order, Queue
 from mho.runs import Labels
 
@@ -542,6 +542,7 @@ def test_a_form_on_a_bench_that_cannot_carry_it_out_says_so_before_it_is_filled_
     type_into(panel, "bits", "12", qtbot)
     assert panel.estimate.text().startswith(said)
     assert not any(button.isEnabled() for button in buttons)
+    assert not panel.elsewhere.isVisible()  # no other bench serves it either
     choose(panel, "read", qtbot)
     assert all(button.isEnabled() for button in buttons)
     qtbot.waitUntil(lambda: panel.estimate.text().startswith("duration"), timeout=PATIENCE)
@@ -557,9 +558,66 @@ def test_a_parameter_that_asks_for_what_the_bench_has_not_is_refused_with_the_fo
     said = "Retention cannot run on bench 'lab': nothing there serves `temperature`"
     qtbot.waitUntil(lambda: panel.estimate.text().startswith(said), timeout=PATIENCE)
     assert not panel.buttons.queue.isEnabled()
+    qtbot.waitUntil(panel.elsewhere.isVisible, timeout=PATIENCE)
+    assert panel.elsewhere.text() == "It can run on the bench heated: turn to it"
+    press(panel.elsewhere, qtbot)
+    assert panel.session.bench == "heated"
+    qtbot.waitUntil(lambda: panel.estimate.text().startswith("duration"), timeout=PATIENCE)
+    assert not panel.elsewhere.isVisible()
     panel.session.set_bench("simulated")
     qtbot.waitUntil(lambda: panel.estimate.text().startswith("duration"), timeout=PATIENCE)
     assert panel.buttons.queue.isEnabled()
+
+
+def test_the_few_fields_that_matter_come_first_and_the_rest_is_folded(
+    panel: ExperimentsPanel, matrix: Path, qtbot
+) -> None:
+    choose(panel, "solve", qtbot)
+    form = panel.form
+    qtbot.waitUntil(lambda: form.fields["bits"].isVisible(), timeout=PATIENCE)
+    seen = [name for name, field in form.fields.items() if field.isVisible()]
+    assert seen == ["matrix", "rhs", "bits", "method"]
+    assert form.more.text().endswith("more, all at their defaults")
+    form.fill({"matrix": str(matrix), "wait": 5e-3})
+    assert form.more.text().endswith("more; set: wait")
+    press(form.more, qtbot)
+    assert form.fields["wait"].isVisible()
+    press(form.more, qtbot)
+    form.fields["wait"].editor.setText("5 V")  # what is wrong is not hidden
+    assert form.fields["wait"].isVisible()
+    assert "not a unit" in form.fields["wait"].reason.text()
+
+
+def test_every_procedure_of_ours_names_the_fields_that_matter() -> None:
+    for name, entry in described_entries().items():
+        assert {*entry.leading} <= entry.parameters.keys(), name
+        required = {key for key, one in entry.parameters.items() if one.required}
+        assert 2 <= len({*entry.leading} | required) <= 8, name
+
+
+def test_an_empty_field_shows_what_is_in_use_and_where_it_comes_from(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "read", qtbot)
+    line = panel.form.fields["read_voltage"].editor
+    qtbot.waitUntil(lambda: line.placeholderText() == "0.2 V, the bench's", timeout=PATIENCE)
+    choose(panel, "endurance", qtbot)
+    line = panel.form.fields["width"].editor
+    qtbot.waitUntil(lambda: line.placeholderText() == "100 ns, the chip map's", timeout=PATIENCE)
+
+
+@pytest.mark.thorough
+def test_cells_are_formed_first_by_a_button_and_the_experiment_goes_on_with_their_chip(
+    panel: ExperimentsPanel, session: Session, qtbot
+) -> None:
+    choose(panel, "iv", qtbot)
+    type_into(panel, "rows", "3:5", qtbot)
+    press(panel.form_first, qtbot)
+    qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=PATIENCE)
+    (forming,) = session.jobs
+    assert forming.order.procedure == "form"
+    assert forming.order.parameters == {"array": "multiply", "rows": "3:5", "columns": "0:2"}
+    assert panel.order().after == f"#{forming.id}"
+    choose(panel, "form", qtbot)
+    assert not panel.form_first.isVisible()
 
 
 def test_a_form_begins_with_what_the_benchs_chip_has_and_keeps_what_was_typed(

@@ -221,6 +221,7 @@ class Arm(Application[ApplicationResult]):
     """Lead the tip of a robot arm along a path, each step's system solved on the chip."""
 
     title: ClassVar[str] = "Inverse kinematics of an arm"
+    leading: ClassVar[tuple[str, ...]] = ("arm", "path", "steps", "bits")
     seed = None  # type: ignore[assignment] # nothing is drawn
 
     arm = ListParameter("Arm", choices=["planar", "ur5"], default="planar")

@@ -311,6 +311,7 @@ class Kalman(Application[ApplicationResult]):
     """Follow tracks with a Kalman filter; the innovation covariance is inverted on the chip."""
 
     title: ClassVar[str] = "Kalman filter on a track"
+    leading: ClassVar[tuple[str, ...]] = ("track", "steps", "sensors", "bits")
 
     track: Parameter[Any] = Parameter(
         "Track, rocket, turn, random or a .csv of measured x and y", default="rocket"

@@ -144,6 +144,7 @@ class Portfolio(Application[ApplicationResult]):
     """Find the portfolios of least variance for a range of wanted returns."""
 
     title: ClassVar[str] = "Portfolios of least variance"
+    leading: ClassVar[tuple[str, ...]] = ("returns", "assets", "points", "bits")
 
     returns = Parameter("File of daily returns, a column an asset, else a made market")
     assets = IntegerParameter("Assets of a made market", minimum=2, maximum=MOST_ASSETS, default=12)

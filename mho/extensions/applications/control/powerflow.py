@@ -310,6 +310,7 @@ class PowerFlow(Application[ApplicationResult]):
     """Find the flows on the lines of a power network, for many loads and all outages of one line."""
 
     title: ClassVar[str] = "DC power flow"
+    leading: ClassVar[tuple[str, ...]] = ("network", "scenarios", "bits")
 
     network: Parameter[Any] = Parameter("Network, ieee14 or a case file of MATPOWER", default="ieee14")
     scenarios = IntegerParameter("Random loads", minimum=0, maximum=1000, default=40)

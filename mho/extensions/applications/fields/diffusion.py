@@ -160,6 +160,7 @@ class Diffusion(Application[ApplicationResult]):
     """Let a concentration or a temperature spread over a square with cold walls, by implicit steps."""
 
     title: ClassVar[str] = "Diffusion"
+    leading: ClassVar[tuple[str, ...]] = ("start", "size", "steps", "bits")
     seed = None  # type: ignore[assignment] # nothing is drawn
 
     start = ListParameter("What diffuses", choices=list(STARTS), default="spots")

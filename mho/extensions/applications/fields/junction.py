@@ -235,6 +235,7 @@ class Junction(Application[ApplicationResult]):
     """Solve a p-n junction in equilibrium by Newton's method, its linear systems on the chip."""
 
     title: ClassVar[str] = "p-n junction in equilibrium"
+    leading: ClassVar[tuple[str, ...]] = ("acceptors", "donors", "points", "bits")
     seed = None  # type: ignore[assignment] # nothing is drawn
 
     acceptors = FloatParameter("Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26,

@@ -253,6 +253,7 @@ class Poisson(Application[ApplicationResult]):
     """Solve Poisson's equation on a grid, and draw potential and field."""
 
     title: ClassVar[str] = "Poisson's equation"
+    leading: ClassVar[tuple[str, ...]] = ("arrangement", "size", "source", "bits")
     seed = None  # type: ignore[assignment] # nothing is drawn
 
     arrangement = ListParameter("Charges and electrodes", choices=list(PRESETS), default="cylinder")

@@ -230,6 +230,7 @@ class Eigenvector(Application[ApplicationResult]):
     """Find the dominant eigenpair of a matrix, or that nearest to a shift, with INV and MVM."""
 
     title: ClassVar[str] = "Eigenvector"
+    leading: ClassVar[tuple[str, ...]] = ("matrix", "steps", "bits")
     held: ClassVar[str] = "matrix less the shift"
     seed = None  # type: ignore[assignment] # nothing is drawn
 

@@ -170,6 +170,7 @@ class PageRank(Application[ApplicationResult]):
     """Rank the nodes of a graph: PageRank as one linear system on the chip."""
 
     title: ClassVar[str] = "PageRank of a graph"
+    leading: ClassVar[tuple[str, ...]] = ("graph", "damping", "bits")
     held: ClassVar[str] = "matrix of the links"
     seed = None  # type: ignore[assignment] # nothing is drawn
 

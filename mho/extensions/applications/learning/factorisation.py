@@ -237,6 +237,7 @@ class Factorisation(Application[ApplicationResult]):
     """Factorise a picture into non-negative factors of small rank, by alternating least squares on the chip."""
 
     title: ClassVar[str] = "Non-negative matrix factorisation"
+    leading: ClassVar[tuple[str, ...]] = ("picture", "ranks", "iterations")
     needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "program", "invert")
     may_need: ClassVar[Mapping[Operation, str]] = {
         "multiply": "where method = projected, or write_verify says verify = row or hadamard"

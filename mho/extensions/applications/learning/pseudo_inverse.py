@@ -78,6 +78,7 @@ class PseudoInverse(Application[ApplicationResult]):
     """Find the pseudo-inverse of a rectangular matrix with one INV loop, in one step and refined."""
 
     title: ClassVar[str] = "Pseudo-inverse"
+    leading: ClassVar[tuple[str, ...]] = ("matrix", "features", "bits")
     compared: ClassVar[str] = "relative_error"
     held: ClassVar[str] = "matrix of the circuit"
     seed = None  # type: ignore[assignment] # nothing is drawn

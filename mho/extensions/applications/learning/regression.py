@@ -375,6 +375,7 @@ class Regression(Application[ApplicationResult]):
     """Fit a linear, ridge or logistic model to a table, with its equations solved on the chip."""
 
     title: ClassVar[str] = "Regression"
+    leading: ClassVar[tuple[str, ...]] = ("kind", "table", "target", "bits")
     seed = None  # type: ignore[assignment] # nothing is drawn
 
     kind = ListParameter("Kind of regression", choices=list(KINDS), default="linear")

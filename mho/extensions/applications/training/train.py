@@ -69,6 +69,7 @@ class Train(Application[TrainingResult]):
     """Train a small network by SGD, by Adam and by a second-order step whose Kronecker factors the chip inverts."""
 
     title: ClassVar[str] = "Train a network"
+    leading: ClassVar[tuple[str, ...]] = ("data", "network", "optimiser", "epochs")
     needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "program", "invert")
     may_need: ClassVar[Mapping[Operation, str]] = {
         "multiply": "to refine inverses in several cycles, or where write_verify says verify = row or hadamard"

@@ -274,6 +274,7 @@ class Mimo(Application[ApplicationResult]):
         ),
     }  # fmt: skip
     title: ClassVar[str] = "Massive MIMO"
+    leading: ClassVar[tuple[str, ...]] = ("antennas", "users", "constellation", "snr", "detector")
 
     antennas = IntegerParameter("Antennas", minimum=1, maximum=4096, default=published_rates.ANTENNAS)
     users = IntegerParameter("Users", minimum=1, maximum=512, default=published_rates.USERS)

@@ -219,6 +219,7 @@ class Program(BlockProcedure[Programmed]):
     """Program a block of cells to digits from a file, by write-verify or another strategy."""
 
     title: ClassVar[str] = "Program cells"
+    leading: ClassVar[tuple[str, ...]] = ("digits", "array", "row", "column", "strategy")
     version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
 
     digits: Parameter[Any] = Parameter("Digits", default="")

@@ -101,6 +101,7 @@ class Refresh(BlockProcedure[Refreshed]):
     """Read a programmed block of cells, and bring back those that left their windows."""
 
     title: ClassVar[str] = "Refresh cells"
+    leading: ClassVar[tuple[str, ...]] = ("of", "wait", "passes")
     version: ClassVar[str] = "3"  # in version 1 a formed cell that read low could be formed again
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"3": ("repaired",)}  # counted all that were pulsed
 

@@ -142,6 +142,7 @@ class MapArray(CellProcedure[Mapped]):
         "2"  # version 1 let three deviations pass, however many cells, and took HRS for none
     )
     title: ClassVar[str] = "Map an array"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns", "method")
     needs: ClassVar[tuple[Operation, ...]] = ("multiply",)
     may_need: ClassVar[Mapping[Operation, str]] = {
         "read": "in place of `multiply` where method = smu",

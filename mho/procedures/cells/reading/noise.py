@@ -136,6 +136,7 @@ class Noise(CellProcedure[Noises]):
     version: ClassVar[str] = "2"  # version 1 took the meter's noise for the cell's
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Noise of cells"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns", "samples")
     needs: ClassVar[tuple[Operation, ...]] = ("read",)
     may_need: ClassVar[Mapping[Operation, str]] = {
         **CellProcedure.may_need,

@@ -95,6 +95,7 @@ class Read(CellProcedure[Reads]):
 
     version: ClassVar[str] = "2"  # in version 1 a read voltage of 0 meant none given
     title: ClassVar[str] = "Read cells"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns", "read_voltage", "repeats")
     needs: ClassVar[tuple[Operation, ...]] = ("read",)
     run_words: ClassVar[str] = "Read {cells}"
 

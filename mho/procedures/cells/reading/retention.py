@@ -95,6 +95,7 @@ class Retention(CellProcedure[Retained]):
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Retention of cells"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns", "last", "temperature")
     needs: ClassVar[tuple[Operation, ...]] = ("read",)
     may_need: ClassVar[Mapping[Operation, str]] = {
         **CellProcedure.may_need,

@@ -98,6 +98,14 @@ class Switching(CellProcedure[Switched]):
         "3": ("*_low", "*_high", "worst_window", "not_extracted*"),
     }
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
+    leading: ClassVar[tuple[str, ...]] = (
+        "array",
+        "rows",
+        "columns",
+        "cycles",
+        "set_voltage",
+        "reset_voltage",
+    )
     needs: ClassVar[tuple[Operation, ...]] = ("read", "pulse")
     may_need: ClassVar[Mapping[Operation, str]] = {**CellProcedure.may_need, **GATED}
     run_words: ClassVar[str] = "Switch {cells} {cycles} times"

@@ -142,6 +142,7 @@ class Disturb(CellProcedure[Disturbed]):
 
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
     title: ClassVar[str] = "Disturb cells (reads, half-select)"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns", "stress", "pulses")
     needs: ClassVar[tuple[Operation, ...]] = ("read", "pulse")
     may_need: ClassVar[Mapping[Operation, str]] = {**CellProcedure.may_need, **GATED}
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)

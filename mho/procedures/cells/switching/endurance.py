@@ -114,6 +114,7 @@ class Endurance(CellProcedure[Endured]):
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Endurance of cells"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns", "cycles")
     needs: ClassVar[tuple[Operation, ...]] = ("read", "pulse")
     may_need: ClassVar[Mapping[Operation, str]] = {
         **CellProcedure.may_need,

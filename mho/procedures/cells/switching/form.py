@@ -136,6 +136,7 @@ class Form(CellProcedure[Forming]):
         "2": ("*_low", "*_high", "formed/low", "formed/high")
     }
     title: ClassVar[str] = "Form cells"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns", "ramp", "stop")
     needs: ClassVar[tuple[Operation, ...]] = ("read", "pulse")
     may_need: ClassVar[Mapping[Operation, str]] = {
         **CellProcedure.may_need,

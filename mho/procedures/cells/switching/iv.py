@@ -206,6 +206,16 @@ class IV(CellProcedure[Sweeps]):
         "5": ("*_cycle_sd", "not_extracted*"),
     }
     title: ClassVar[str] = "I-V loops"
+    leading: ClassVar[tuple[str, ...]] = (
+        "array",
+        "rows",
+        "columns",
+        "highest",
+        "lowest",
+        "step",
+        "compliance",
+        "cycles",
+    )
     needs: ClassVar[tuple[Operation, ...]] = ("sweep",)
     may_need: ClassVar[Mapping[Operation, str]] = {
         **CellProcedure.may_need,

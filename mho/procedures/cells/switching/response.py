@@ -264,6 +264,7 @@ class Response(CellProcedure[Responses]):
 
     version: ClassVar[str] = "2"  # version 1 fitted whatever the noise
     title: ClassVar[str] = "Response to pulses"
+    leading: ClassVar[tuple[str, ...]] = ("array", "rows", "columns", "against", "start", "stop", "points")
     needs: ClassVar[tuple[Operation, ...]] = ("read", "gate", "pulse")
     run_words: ClassVar[str] = "Response of {cells} to {against}"
     without_blanks: ClassVar[tuple[str, ...]] = ("1",)

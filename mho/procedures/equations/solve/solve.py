@@ -97,6 +97,7 @@ class Solve(Procedure[Solution]):
         "6": ("certificate", "certificate.*", "bits", "measured_rho")
     }
     title: ClassVar[str] = "Solve A x = b"
+    leading: ClassVar[tuple[str, ...]] = ("matrix", "rhs", "bits", "method")
     needs: ClassVar[tuple[Operation, ...]] = ("select", "read", "program", "invert")
     may_need: ClassVar[Mapping[Operation, str]] = {
         "multiply": f"for residuals on the chip, which residual = float64 does without, and {VERIFIED}"
