@@ -249,7 +249,13 @@ def what(job: job_queue.Job) -> str:
         f"{name}={Path(value).name if isinstance(value, str) and '/' in value else value}"
         for name, value in job.order.parameters.items()
     )
-    return " ".join([job.order.procedure.rpartition(":")[2], *values])
+    return " ".join([name_of(job), *values])
+
+
+def name_of(job: job_queue.Job) -> str:
+    """Return what a job's procedure is called."""
+    by_hand = job.order.procedure == job_queue.BY_HAND
+    return "session by hand" if by_hand else job.order.procedure.rpartition(":")[2]
 
 
 def job_sentence(job: job_queue.Job) -> str:

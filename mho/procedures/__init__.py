@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mho.procedures.cells.switching.endurance import Endurance, Endured
     from mho.procedures.cells.switching.form import Form, Forming
     from mho.procedures.cells.switching.iv import IV, Sweep, Sweeps
+    from mho.procedures.cells.switching.pulse_train import PulsedCells, PulseTrain
     from mho.procedures.cells.switching.response import Response, Responses
     from mho.procedures.chip_in_use import chip_of
     from mho.procedures.conditions import check_seed, load_conditions
@@ -93,8 +94,8 @@ __all__ = [
     "ListParameter", "LoopOnCells", "LoopOption", "MapArray", "Mapped", "MethodChoice", "Multiply",
     "MultiplyPlan", "Noise", "Noises", "NullStream", "Observer", "Parameter", "PreparedSolve",
     "Procedure", "ProcedureResult", "Products", "Program", "Programmed", "ProgrammedBlockMatrix",
-    "Programmer", "Read", "Reads", "Refinement", "Refresh", "Refreshed", "Response", "Responses",
-    "Retained", "Retention", "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep",
+    "Programmer", "PulseTrain", "PulsedCells", "Read", "Reads", "Refinement", "Refresh", "Refreshed",
+    "Response", "Responses", "Retained", "Retention", "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep",
     "Sweeps", "Switched", "Switching", "best_enclosure", "check_inside", "check_needs", "check_seed", "chip_of",
     "counted", "described_entries", "draw_solves", "evenly", "find_procedure", "find_strategy",
     "joined", "known_strategies", "largest_linear", "lines_text", "load_conditions", "lost_cells",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from mho.errors import Aborted, Interrupted
@@ -109,7 +110,38 @@ class Ended:
     conclusion: Conclusion = field(default=Conclusion())  # as the run file keeps it
 
 
-Event = BenchTaken | Started | Progress | Row | Message | Standing | Paused | Resumed | MakingSafe | Ended
+@dataclass(frozen=True)
+class ActChanged:
+    """An act of a session by hand has begun, or is over; its run file is at `path`."""
+
+    number: int
+    title: str
+    path: Path
+    outcome: str = ""  # in one line; empty while it lasts
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class ActWanted:
+    """What is to be done in a session by hand: a procedure by its name, with parameters; one without a name ends it."""
+
+    procedure: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+Event = (
+    BenchTaken
+    | Started
+    | Progress
+    | Row
+    | Message
+    | Standing
+    | Paused
+    | Resumed
+    | MakingSafe
+    | Ended
+    | ActChanged
+)
 Observer = Callable[[Event], None]
 
 
@@ -127,6 +159,8 @@ class Control:
         Whether the run must stop because its runner is lost, not by a user's request.
     pausing : bool
         Whether to pause at the next safe point, or to stay paused.
+    acts : queue of ActWanted
+        Of a session by hand: what it is asked to do.
 
     Raises
     ------
@@ -149,6 +183,9 @@ class Control:
     def __init__(self) -> None:
         self.reason = ""
         self.lost = False
+        self.acts: SimpleQueue[ActWanted] = (
+            SimpleQueue()
+        )  # of a session by hand, in the order of the requests
         self.pausing = False
         self._rest: Callable[[], None] = lambda: None
         self._announce: Observer = lambda event: None
@@ -249,9 +286,11 @@ class Stream:
     ) -> None:  # fmt: skip
         self._stopwatch = Stopwatch()
         timed = self._stopwatch.timed
+        self.path: Path = writer.path  # of the run file
         self.earlier, self.chip_kept = earlier, chip_kept
         self._observers = tuple(observers)
-        self.check = (control or Control()).check
+        self.control = control or Control()
+        self.check = self.control.check
         self.record = timed(writer.emit)  # bulk rows: written, not announced
         self.record_block = timed(writer.emit_block)
         self.snapshot = timed(writer.snapshot)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter
 from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
@@ -35,8 +35,9 @@ _STEPS = {Qt.Key.Key_Up: (-1, 0), Qt.Key.Key_Down: (1, 0), Qt.Key.Key_Left: (0, 
 class CellBox(pg.ViewBox):  # type: ignore[misc]
     """Turns clicks and drags of the left button into cells; the middle one moves the view, the right one zooms."""
 
-    clicked = Signal(int, int)
+    clicked = Signal(int, int, object)  # row, column, modifiers
     zoomed = Signal(int, int)
+    menu_wanted = Signal(int, int, QPoint)  # row, column, place on the screen
     dragged = Signal(object, object, object, bool)  # first cell, last cell, modifiers, whether it is over
 
     def __init__(self) -> None:
@@ -62,7 +63,14 @@ class CellBox(pg.ViewBox):  # type: ignore[misc]
         """Select one cell; zoom to it on a double click."""
         if event.button() == Qt.MouseButton.LeftButton:
             event.accept()
-            (self.zoomed if event.double() else self.clicked).emit(*self.cell_at(event.pos()))
+            cell = self.cell_at(event.pos())
+            if event.double():
+                self.zoomed.emit(*cell)
+            else:
+                self.clicked.emit(*cell, event.modifiers())
+        elif event.button() == Qt.MouseButton.RightButton:
+            event.accept()
+            self.menu_wanted.emit(*self.cell_at(event.pos()), event.screenPos().toPoint())
 
 
 class BadCells(pg.GraphicsObject):  # type: ignore[misc]
@@ -114,12 +122,18 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         The cell under the mouse; one outside the array when there is none.
     picked(row, column)
         A cell was clicked, or reached with the arrow keys.
+    clicked(cell, modifiers)
+        A cell of the array was clicked, or reached with the arrow keys.
+    menu_wanted(row, column, place)
+        The right button was clicked at a cell, at a place of the screen.
     dragged(first, last, modifiers, over)
         Cells were dragged over.
     """
 
     pointed = Signal(int, int)
     picked = Signal(int, int)
+    clicked = Signal(object, object)
+    menu_wanted = Signal(int, int, QPoint)
     dragged = Signal(object, object, object, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -161,7 +175,8 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.shape: tuple[int, int] = (0, 0)
         self.under_mouse: Cell = (-1, -1)
         self.cell: Cell | None = None
-        self.box.clicked.connect(self.pick)
+        self.box.clicked.connect(self._click)
+        self.box.menu_wanted.connect(self.menu_wanted)
         self.box.zoomed.connect(self._zoom_to)
         self.box.dragged.connect(self.dragged)
         self.scene().sigMouseMoved.connect(self._move)
@@ -230,9 +245,18 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
 
     # --- what the user does ---
 
+    def _click(self, row: int, column: int, modifiers: Qt.KeyboardModifier) -> None:
+        if self.holds(row, column):
+            self.pick(row, column)
+            self.clicked.emit((row, column), modifiers)
+
+    def holds(self, row: int, column: int) -> bool:
+        """Whether the array has this cell."""
+        return 0 <= row < self.shape[0] and 0 <= column < self.shape[1]
+
     def pick(self, row: int, column: int) -> None:
         """Select the cell whose history is shown."""
-        if not (0 <= row < self.shape[0] and 0 <= column < self.shape[1]):
+        if not self.holds(row, column):
             return
         self.cell = row, column
         self._picked.setRect(QRectF(column - 0.5, row - 0.5, 1.0, 1.0))
@@ -248,7 +272,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         if step is None or self.cell is None:
             super().keyPressEvent(event)
             return
-        self.pick(self.cell[0] + step[0], self.cell[1] + step[1])
+        self._click(self.cell[0] + step[0], self.cell[1] + step[1], Qt.KeyboardModifier.NoModifier)
 
     def _move(self, position: QPointF) -> None:
         inside = self.box.sceneBoundingRect().contains(position)

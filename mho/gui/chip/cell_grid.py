@@ -106,6 +106,17 @@ class CellGrid:
         if quantity != "target":
             setattr(self, f"{quantity}_as_of", time)
 
+    def take_before(self, before: CellGrid) -> None:
+        """Take what an earlier run on the same chip knew of cells that this one says nothing of."""
+        unseen = ~np.isfinite(self.touched)
+        for name in ("conductance", "target", "touched"):
+            known: Floats = getattr(self, name)
+            fill = unseen & ~np.isfinite(known)
+            known[fill] = getattr(before, name)[fill]
+        self.pulses[:] = np.where(
+            np.isfinite(before.pulses), np.nan_to_num(self.pulses) + before.pulses, self.pulses
+        )
+
     def _count(self, rows: CellRows) -> None:
         pulses = self.pulses.reshape(-1)
         pulses[rows.cells] = np.nan_to_num(pulses[rows.cells])

@@ -1,7 +1,9 @@
-"""The history of one cell in a run: read from its tables backwards, block by block, followed live, and drawn over time."""
+"""The history of one cell: in a run, read backwards, in blocks, and followed live; and in the runs before on its chip."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,12 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QToolButton, QWidget
 
 from mho.analysis import palette
+from mho.analysis.reports import read_chip
 from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
+from mho.errors import RunFileError
 from mho.gui import widgets
-from mho.gui.chip.cell_updates import CellTable
+from mho.gui.chip.cell_updates import CellTable, array_names, cell_tables
 from mho.gui.plots import PowersOfTen
 from mho.runs import RunFile
 
@@ -104,6 +108,74 @@ class HistoryReader:
         return np.rec.fromarrays([values(column) for column in COLUMNS], RECORD)
 
 
+MOST_RUNS = 200  # before the one that is shown, of which a cell's history is read
+
+
+def runs_on_chip(run: RunFile, folder: Path) -> list[Path]:
+    """Return the run files that had the chip of a run before it, the oldest first; at most `MOST_RUNS`.
+
+    Of a simulated chip they are those whose chip the run went on with; of a real one all in the folder on the same
+    bench and chip that began earlier. Raises `RunFileError` where a file, or the folder's index, cannot be read.
+    """
+    paths: list[Path] = []
+    if run.provenance.get("chip_seed"):  # simulated: another run has another chip, whatever it is called
+        after = run.provenance.get("after", "")
+        while after and len(paths) < MOST_RUNS and Path(after).exists():
+            paths.append(Path(after))
+            with RunFile(after) as before:
+                after = before.provenance.get("after", "")
+        return paths[::-1]
+    from mho.runs.index import RunIndex
+
+    with RunIndex(folder) as index:
+        index.update()
+        own = next((one for one in index.search() if one.path.resolve() == run.path.resolve()), None)
+        if own is None or own.facts.start is None:
+            return []
+        same = (
+            one
+            for one in index.search(sort="start")
+            if (one.facts.bench, one.facts.chip) == (own.facts.bench, own.facts.chip)
+            and one.facts.start is not None
+            and one.facts.start < own.facts.start
+        )
+        return [one.path for one in same][-MOST_RUNS:]
+
+
+def history_before(run_path: Path, folder: Path, array: str, cell: tuple[int, int]) -> tuple[Any, int]:
+    """Return the history of a cell in the runs that had its chip before this one, and how many of them touched it."""
+    histories, touched = [NOTHING], 0
+    with RunFile(run_path) as run:
+        paths = runs_on_chip(run, folder)
+    for path in paths:
+        try:
+            with RunFile(path) as before:
+                found = history_in(before, array, cell)
+        except RunFileError:  # a damaged file among many tells nothing of the others
+            continue
+        touched += len(found) > 0
+        histories.append(found)
+    return _joined(*histories), touched
+
+
+def history_in(run: RunFile, array: str, cell: tuple[int, int]) -> Any:
+    """Return the whole history of a cell in a run."""
+    chip = read_chip(run)
+    codes = array_names(run) if chip is None else tuple(one.name for one in chip.arrays)
+    reader = reader_of(run, codes, array, cell)
+    while reader is not None and not reader.complete:
+        reader.look()
+    return NOTHING if reader is None else reader.history
+
+
+def reader_of(run: RunFile, codes: Sequence[str], array: str, cell: tuple[int, int]) -> HistoryReader | None:
+    """Return what reads the history of a cell of an array, by the arrays' codes; None where no table tells of its cells."""
+    tables = [table for table in cell_tables(run) if table.array in ("", array)]
+    if not tables:
+        return None
+    return HistoryReader(run, tables[0], codes.index(array) if array in codes else -1, cell)
+
+
 def _joined(*histories: Any) -> Any:
     return np.concatenate(histories).view(np.recarray)
 
@@ -121,8 +193,9 @@ class CellHistoryView(widgets.Themed):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.history = NOTHING
-        self._reader: HistoryReader | None = None
-        self._name = ""
+        self.reader: HistoryReader | None = None  # of the shown run
+        self._name, self._past = "", ""
+        self._before: Any = NOTHING  # in the chip's earlier runs
         self.heading, self.readout = widgets.plain_label(), widgets.plain_label()
         widgets.embolden(self.heading)
         # Above the plot instead of a legend, which would lie on the points.
@@ -167,19 +240,32 @@ class CellHistoryView(widgets.Themed):
         self.back.setText("All cells")
         self.back.setToolTip("how the quantity is spread over all cells")
         self.back.clicked.connect(self.closed)
-        top = widgets.row(None, (self.heading, 1), self.against, self.back)
-        widgets.column(self, top, self.key, (self.canvas, 1), self.readout, None, margins=0)
+        top = widgets.row(None, self.against, self.back, (None, 1))
+        widgets.column(self, self.heading, top, self.key, (self.canvas, 1), self.readout, None, margins=0)
         self.paint_theme()
         self.clear()
 
     def clear(self, text: str = "") -> None:
         """Show no cell, and say why."""
-        self._reader = None
+        self.reader, self._before, self._past = None, NOTHING, ""
         self._show(NOTHING, text)
+
+    def rest(self) -> None:
+        """Stop reading, as the file is closed, and keep what is shown."""
+        self.reader = None
+
+    def show_before(self, history: Any, runs: int) -> None:
+        """Show what so many earlier runs on the chip did to the cell, before what the shown one did."""
+        if self.reader is None or not len(history):
+            return
+        self._before = history
+        self._past = f", with {runs} earlier run{'' if runs == 1 else 's'} on this chip"
+        self._show_all()
 
     def read(self, reader: HistoryReader, name: str, target: float, levels: Levels | None) -> None:
         """Show what `reader` finds of the cell called `name`; `look` goes on with it."""
-        self._reader, self._name = reader, name
+        self.reader, self._name = reader, name
+        self._before, self._past = NOTHING, ""
         self._mark_target(target, levels)
         self._show(reader.history, name)
         self.look()
@@ -187,19 +273,23 @@ class CellHistoryView(widgets.Themed):
     @property
     def complete(self) -> bool:
         """Whether all of the cell's past is shown."""
-        return self._reader is None or self._reader.complete
+        return self.reader is None or self.reader.complete
 
     def look(self) -> None:
         """Look through some more rows, and show what they hold of the cell."""
-        if self._reader is None:
+        if self.reader is None:
             return
-        was_complete = self._reader.complete
-        news = self._reader.look()
-        if was_complete and not news:
-            return
-        history, share = self._reader.history, self._reader.share
-        text = f"{self._name}: {len(history)} pulses and reads"
-        if not self._reader.complete:
+        was_complete = self.reader.complete
+        news = self.reader.look()
+        if news or not was_complete:
+            self._show_all()
+
+    def _show_all(self) -> None:
+        """Show what is known of the cell by now."""
+        assert self.reader is not None
+        history, share = _joined(self._before, self.reader.history), self.reader.share
+        text = f"{self._name}: {len(history)} pulses and reads{self._past}"
+        if not self.reader.complete:
             text += f" ({share:.0%} of the table looked through)"
         elif not len(history):
             text = f"{self._name}: the run left this cell alone"
@@ -238,9 +328,11 @@ class CellHistoryView(widgets.Themed):
         self._line.setData(self._x, conductance)
         for kind, (points, volts) in enumerate(zip(self._points, self._volts, strict=True)):
             mine = history.kind == kind
-            points.setData(self._x[mine], conductance[mine])
-            volts.setData(self._x[mine], history.voltage[mine])
-        self._gate.setData(self._x, history.gate)
+            for shown, values in ((points, conductance), (volts, history.voltage)):
+                known = mine & np.isfinite(values)  # of no point at all pyqtgraph would find bounds
+                shown.setData(self._x[known], values[known])
+        held = np.isfinite(history.gate)
+        self._gate.setData(self._x[held], history.gate[held])
         self._here.setData([], [])
         for plot in (self._above, self._below):
             plot.enableAutoRange()

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QPushButton, QStackedWidget, QWidget
 
@@ -23,11 +24,12 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import known_bad
 from mho.errors import RunFileError
 from mho.gui import widgets
+from mho.gui.chip.acts import CellActs
 from mho.gui.chip.blocks import Outline, read_outlines
 from mho.gui.chip.canvas import BAD, SELECTED, ChipCanvas
 from mho.gui.chip.cell_grid import CellGrid
 from mho.gui.chip.cell_histogram import CellHistogram, wanted_values
-from mho.gui.chip.cell_history import CellHistoryView, HistoryReader
+from mho.gui.chip.cell_history import CellHistoryView, history_before, reader_of
 from mho.gui.chip.cell_quantities import CellQuantity, describe, quantities, scale
 from mho.gui.chip.cell_updates import CellFeed, Changes, Lines
 from mho.gui.chip.selection import Selection, SelectionBar
@@ -140,6 +142,12 @@ class ShownChip:
         elif self.bad[array][row, column]:
             parts.append("known to be bad")
         return "; ".join(parts)
+
+
+def goes_on(run: RunFile, before: Path | None) -> bool:
+    """Return whether a run found the chip as the run in the file `before` had left it."""
+    after = run.provenance.get("after", "")
+    return before is not None and bool(after) and Path(after).resolve() == before.resolve()
 
 
 BLOCK = 32  # rows
@@ -275,6 +283,10 @@ class ChipPanel(QWidget):
         self._session = session
         self._shown = ShownChip()
         self._feed: CellFeed | None = None
+        self._before: Mapping[
+            str, CellGrid
+        ] = {}  # of the run before on the same chip, until they are taken over
+        self._path: Path | None = None  # of the run that is shown
         self.painter: CellPainter | None = None
         self._build()
         self._timer = QTimer(self)
@@ -300,10 +312,14 @@ class ChipPanel(QWidget):
         self.canvas = ChipCanvas()
         self.move_view.toggled.connect(lambda on: setattr(self.canvas.box, "moves", on))
         self.bar = SelectionBar()
+        self.acts = CellActs(self._session)
         self.side = CellSide(self._draw_spread)
         self.history = self.side.history
         self.canvas.pointed.connect(lambda *_: self._read_out())
         self.canvas.picked.connect(self._look_into)
+        self.canvas.clicked.connect(lambda cell, keys: self.bar.drag(cell, cell, keys, True))
+        self.canvas.menu_wanted.connect(self._show_menu)
+        self.acts.history_wanted.connect(self._show_history_of_picked)
         self.canvas.dragged.connect(self.bar.drag)
         self.bar.changed.connect(self._mark)
         self.bar.chosen.connect(self._tell_selection)
@@ -312,7 +328,9 @@ class ChipPanel(QWidget):
         top = widgets.row(None, self.array, self.quantity, self.in_use, self.whole, self.move_view, (None, 1))
         left = QWidget()
         widgets.column(left, self.readout, (self.canvas, 1), self.bar, margins=0)
-        split = widgets.splitter(Qt.Orientation.Horizontal, (left, 640), (self.side, 420))
+        right = QWidget()
+        widgets.column(right, self.acts, (self.side, 1), margins=0)
+        split = widgets.splitter(Qt.Orientation.Horizontal, (left, 640), (right, 320))
         widgets.column(self, top, (split, 1), margins=(8, 6, 8, 6))
 
     # --- which chip ---
@@ -320,14 +338,23 @@ class ChipPanel(QWidget):
     def _open(self, run: RunFile | None) -> None:
         """Turn to another run, or to the bench's chip where there is none."""
         self._timer.stop()
+        self._merge_before()
+        before, self._before = self._shown.grids, {}
         self._feed = self.painter = None
-        self.side.show_all()
         if run is None:
+            self.side.show_all()
+            self._path = None
             self._show_bench()
             return
         with self._said_if_damaged():
             chip = read_chip(run)
             self._feed = CellFeed(run, chip)
+            if self._session.held_by_hand or goes_on(run, self._path):
+                self._before = before
+                self.side.history.rest()
+            else:
+                self.side.show_all()
+            self._path = run.path
             self._show_chip(ShownChip.of_run(self._feed, chip))
         self._wake()
 
@@ -369,12 +396,15 @@ class ChipPanel(QWidget):
             self.painter = None
             self.side.show_all()
             return
-        self.canvas.show_array(grid.shape)
-        self.bar.show_array(grid, self._shown.bad[name], self._shown.levels)
+        if not self._before or grid.shape != self.canvas.shape:
+            self.canvas.show_array(grid.shape)
+        self.bar.show_array(name, grid, self._shown.bad[name], self._shown.levels)
+        self.acts.show_levels(0 if self._shown.levels is None else self._shown.levels.top)
         self.canvas.show_outlines(self._shown.outlined(name))
         self._show_quantity()
-        self.side.show_all()
-        self._zoom_to_used()
+        if not self._before:  # else the user goes on with the same cells
+            self.side.show_all()
+            self._zoom_to_used()
         self._read_out()
 
     def _show_quantity(self) -> None:
@@ -451,9 +481,27 @@ class ChipPanel(QWidget):
             changes = feed.look()
             changes = feed.look_back() if not changes and not feed.complete else changes
             self._paint(changes)
+            if feed.complete and self._before:
+                self._take_before()
             self.history.look()
             if not running and not changes and self.complete:
                 self._timer.stop()
+
+    def _merge_before(self) -> None:
+        """Fill in what the run before on the same chip has shown of cells of which this one says nothing."""
+        before, self._before = self._before, {}
+        for name, grid in self._shown.grids.items():
+            if name in before and before[name].shape == grid.shape:
+                grid.take_before(before[name])
+
+    def _take_before(self) -> None:
+        """Show what the run before on the same chip has left, once all of this one is known."""
+        self._merge_before()
+        if self.painter is not None:
+            self.painter.paint_all(self._now)
+            self.side.cells_changed()
+        if self.canvas.cell is not None and self.side.currentWidget() is self.history:
+            self._look_into(*self.canvas.cell)
 
     def _paint(self, changes: Changes) -> None:
         name = self.array.currentText()
@@ -484,15 +532,24 @@ class ChipPanel(QWidget):
             return
         cell = f"{name}, row {row}, column {column}"
         self.side.show_history()
-        tables = [table for table in feed.tables if table.array in ("", name)]
-        if not tables:
-            self.history.clear(f"{cell}: this run has no table of reads")
-            return
-        code = feed.codes.index(name) if name in feed.codes else -1
         with self._said_if_damaged():
-            reader = HistoryReader(feed.run, tables[0], code, (row, column))
+            reader = reader_of(feed.run, feed.codes, name, (row, column))
+            if reader is None:
+                self.history.clear(f"{cell}: this run has no table of reads")
+                return
             self.history.read(reader, cell, float(grid.target[row, column]), self._shown.levels)
+            self._look_before(feed.run.path, name, (row, column))
         self._wake()
+
+    def _look_before(self, path: Path, array: str, cell: tuple[int, int]) -> None:
+        """Ask what earlier runs on the same chip did to a cell."""
+        folder, reader = self._session.folder, self.history.reader
+
+        def then(found: tuple[Any, int]) -> None:
+            if self.history.reader is reader:
+                self.history.show_before(*found)
+
+        self._session.ask(lambda: history_before(path, folder, array, cell), then, lambda _: None)
 
     # --- which cells ---
 
@@ -502,6 +559,21 @@ class ChipPanel(QWidget):
             marks = SELECTED * selection.mask.astype(np.uint8)
             marks |= BAD * self._shown.bad[name].astype(np.uint8)
             self.canvas.show_marks(marks)
+            self.acts.show_selection(name, selection)
+
+    def _show_menu(self, row: int, column: int, place: QPoint) -> None:
+        """Show the acts at the mouse; a cell that is not among the selected ones becomes the selection."""
+        height, width = self.canvas.shape
+        if self.grid is None or not (0 <= row < height and 0 <= column < width):
+            return
+        if not self.bar.selection.mask[row, column]:
+            self.canvas.pick(row, column)
+            self.bar.drag((row, column), (row, column), Qt.KeyboardModifier.NoModifier, True)
+        self.acts.menu(place)
+
+    def _show_history_of_picked(self) -> None:
+        if self.canvas.cell is not None:
+            self._look_into(*self.canvas.cell)
 
     def _tell_selection(self, selection: Selection) -> None:
         if selection.count:

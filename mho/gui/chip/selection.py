@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -63,10 +64,20 @@ class Selection:
         """Number of cells at the crossings of `rows` and `columns`, which may exceed the selection."""
         return int(self.mask.any(axis=1).sum() * self.mask.any(axis=0).sum())
 
+    def blocks(self) -> list[tuple[str, str]]:
+        """Return rows and columns, as texts, of blocks that hold the selected cells and no others."""
+        together: dict[bytes, list[int]] = {}
+        for row in np.flatnonzero(self.mask.any(axis=1)):
+            together.setdefault(self.mask[row].tobytes(), []).append(int(row))
+        return [
+            (lines_text(np.array(rows)), lines_text(np.flatnonzero(self.mask[rows[0]])))
+            for rows in together.values()
+        ]
+
     def describe(self) -> str:
         """Describe the selection, and the lines that a form makes of it."""
         if not self.count:
-            return "no cell selected: drag over cells (Ctrl adds, Shift takes away)"
+            return "no cell selected: click a cell or drag over some (Ctrl adds, Shift takes away)"
         cells = f"{self.count:,} cell{'' if self.count == 1 else 's'} selected"
         lines = f"rows {self.rows}, columns {self.columns}"
         if self.crossings == self.count:
@@ -133,6 +144,8 @@ class SelectionBar(QWidget):
         self._grid: CellGrid | None = None
         self._levels: Levels | None = None
         self._bad = self.selection.mask
+        self._name = ""
+        self._kept: dict[tuple[str, tuple[int, ...]], Selection] = {}  # of arrays that were not shown yet
         self.menu_button = QToolButton()
         self.menu_button.setText("Select")
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -143,6 +156,8 @@ class SelectionBar(QWidget):
             ("Cells outside their window", lambda: self._choose(self._of(self._outside))),
             ("Known bad cells", lambda: self._choose(self._bad)),
             ("All cells", lambda: self._choose(~self._none())),
+            ("Whole rows", lambda: self._choose(self._whole(1))),
+            ("Whole columns", lambda: self._choose(self._whole(0))),
             ("The other cells", lambda: self._choose(~self.selection.mask)),
             ("No cell", lambda: self._choose(self._none())),
             ("From a mask file…", self._ask_for_mask),
@@ -153,11 +168,37 @@ class SelectionBar(QWidget):
         self.text.setFixedHeight(2 * self.text.fontMetrics().lineSpacing())
         widgets.row(self, self.menu_button, (self.text, 1), margins=0)
 
-    def show_array(self, grid: CellGrid, bad: Booleans, levels: Levels | None) -> None:
-        """Turn to another array, of which nothing is selected."""
+    def show_array(self, name: str, grid: CellGrid, bad: Booleans, levels: Levels | None) -> None:
+        """Turn to an array; what was selected of one of the same name and size stays selected."""
         self._grid, self._bad, self._levels = grid, bad, levels
-        self._before = Selection.nothing(grid.shape)
+        if (name, grid.shape) != (self._name, self.selection.mask.shape):
+            self._before = self._kept.pop((name, grid.shape), Selection.nothing(grid.shape))
+        self._name = name
         self._set(self._before)
+
+    def keep(self) -> str:
+        """Return the selection as text, by which `recall` finds it again."""
+        if not self.selection.count:
+            return ""
+        packed = base64.b64encode(np.packbits(self.selection.mask).tobytes()).decode()
+        rows, columns = self.selection.mask.shape
+        return f"{rows} {columns} {packed} {self._name}"
+
+    def recall(self, kept: str) -> None:
+        """Select what `keep` returned, as soon as its array is shown; a text that is none is passed over."""
+        try:
+            rows, columns, packed, name = kept.split(" ", 3)
+            shape = int(rows), int(columns)
+            bits = np.unpackbits(np.frombuffer(base64.b64decode(packed), np.uint8), count=shape[0] * shape[1])
+            selection = Selection(bits.reshape(shape).astype(bool))
+        except ValueError:
+            return
+        if (name, shape) == (self._name, self.selection.mask.shape):
+            self._before = selection
+            self._set(selection)
+            self.chosen.emit(selection)
+        else:
+            self._kept[name, shape] = selection
 
     def drag(
         self, first: tuple[int, int], last: tuple[int, int], modifiers: Qt.KeyboardModifier, over: bool
@@ -201,6 +242,11 @@ class SelectionBar(QWidget):
         self.text.setText(selection.describe())
         self.text.setToolTip(selection.describe())
         self.changed.emit(selection)
+
+    def _whole(self, axis: int) -> Booleans:
+        """Return all cells of the rows (1) or columns (0) that hold a selected one."""
+        mask = self.selection.mask
+        return np.zeros_like(mask) | mask.any(axis=axis, keepdims=True)
 
     def _none(self) -> Booleans:
         return np.zeros_like(self.selection.mask)

@@ -191,7 +191,13 @@ class ConditionsForm(QWidget):
         for one in never:  # grows meanwhile
             never += following.pop(one, [])
         shut = set(never)
-        good = [job for job in jobs if job.status in GOOD and f"#{job.id}" not in shut]
+        good = [
+            job
+            for job in jobs
+            if job.status in GOOD
+            and f"#{job.id}" not in shut
+            and job.order.procedure != job_queue.BY_HAND  # whose acts are runs of their own
+        ]
         newest = sorted(good, key=lambda job: job.id, reverse=True)[:OFFERED]
         offered = [
             (f"as job {job.id} ({job.order.procedure.rpartition(':')[2].lower()}) leaves it", f"#{job.id}")
@@ -234,6 +240,11 @@ class ConditionsForm(QWidget):
             self.chip.insertItem(1, words or f"as {run} left it", after)
         self.chip.setCurrentIndex(0 if after is None else self.chip.findData(after))
         self._layout.setRowVisible(self.chip, self._simulated or after is not None)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the bench is simulated."""
+        return self._simulated
 
     def seed(self) -> int | None:
         """Return the seed, or None for a fresh one."""
@@ -312,13 +323,18 @@ class OrderButtons(QWidget):
         )
         tip = "run it on simulated twins of the bench's instruments, and report"
         self.rehearse = widgets.button("Rehearse", self._rehearse, tip)
-        widgets.row(self, self.change, self.leave, self.queue, self.run_now, self.rehearse, margins=0)
+        tip = "do it at once, in a session by hand that holds the bench"
+        self.by_hand = widgets.button("By hand", self._act, tip)
+        row = (self.change, self.leave, self.queue, self.run_now, self.by_hand, self.rehearse)
+        widgets.row(self, *row, margins=0, spacing=4)
+        for button in row:
+            button.setMinimumWidth(40)
         session.jobs_changed.connect(self._take_jobs)
         self.edit(None)
 
     def enable(self, enabled: bool) -> None:
         """Enable or disable the buttons."""
-        for button in (self.change, self.queue, self.run_now, self.rehearse):
+        for button in (self.change, self.queue, self.run_now, self.by_hand, self.rehearse):
             button.setEnabled(enabled)
 
     def edit(self, job: int | None) -> None:
@@ -327,7 +343,7 @@ class OrderButtons(QWidget):
         self.change.setText(f"Change job {job}")
         for button in (self.change, self.leave):
             button.setVisible(job is not None)
-        for button in (self.queue, self.run_now):
+        for button in (self.queue, self.run_now, self.by_hand):
             button.setVisible(job is None)
 
     def _take_jobs(self, jobs: list[job_queue.Job]) -> None:
@@ -356,8 +372,15 @@ class OrderButtons(QWidget):
 
         self.session.change_queue(act, self._added)
 
+    def _act(self) -> None:
+        if self._is_meant():
+            order = self._order()
+            self.session.act(order.procedure, order.parameters)
+
     def _added(self, job: job_queue.Job) -> None:
         lane = self.session.lane
+        if self.session.held_by_hand and not self.session.acting:
+            self.session.end_by_hand()  # which would keep the job waiting
         if lane is not None and lane.held:
             self.session.tell(
                 "WARNING",
@@ -406,6 +429,8 @@ class ExperimentsPanel(widgets.Themed):
         self.expected: job_queue.Expected | None = None
         self._bad = False  # whether the line of the estimate shows an error
         self._refusal = ""  # why the procedure cannot be carried out on the bench
+        self._cells: tuple[str, str, str] | None = None  # that were selected on the chip last
+        self._left_by_hand: str | None = None  # run file of the last act on the simulated chip
         self._offers: dict[str, ProcedureEntry] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
         self._build()
@@ -414,8 +439,10 @@ class ExperimentsPanel(widgets.Themed):
         session.form_wanted.connect(self.show_form)
         session.edit_wanted.connect(lambda job: self.show_order(job.order, job.id))
         session.cells_selected.connect(self._take_cells)
+        session.conditions = self._conditions_by_hand
+        session.act_changed.connect(self._take_act)
         session.bench_changed.connect(self._bench_changed)
-        session.bench_changed.connect(lambda: self.conditions.choose_chip(None))  # else the other bench's
+        session.bench_changed.connect(self._forget_chip)  # else the other bench's
         self._offer(described_entries().values())
         self._bench_changed(session.bench)
         if offered_names() - self._offers.keys():  # which are imported
@@ -528,7 +555,14 @@ class ExperimentsPanel(widgets.Themed):
         self._ask_refusal()
         self._ask_defaults()
         self._fill_last(quietly=True)
+        if self._cells is not None:
+            self._take_cells(*self._cells)
+        self._go_on_by_hand()
         self._edited()
+
+    def _forget_chip(self) -> None:
+        self._left_by_hand = None
+        self.conditions.choose_chip(None)
 
     def _ask_refusal(self) -> None:
         """Find out whether the bench offers what the chosen procedure needs."""
@@ -556,8 +590,29 @@ class ExperimentsPanel(widgets.Themed):
 
         self.session.ask(lambda: chip_defaults_of(offer, bench), then)
 
+    def _conditions_by_hand(self) -> Mapping[str, Any]:
+        """Return the conditions with which a session by hand is opened: those of the form, as far as they are right."""
+        if self.conditions.problems():
+            return {}
+        return {
+            "seed": self.conditions.seed(), "preset": self.conditions.preset(), "after": self.conditions.after(),
+            "force": self.conditions.insist.isChecked(), "labels": self.conditions.labels(),
+        }  # fmt: skip
+
+    def _take_act(self, act: Any) -> None:
+        """Let the next order go on with the simulated chip that an act by hand has left."""
+        if act is not None and act.outcome and not act.failed and self.conditions.simulated:
+            self._left_by_hand = str(act.path)
+            self._go_on_by_hand()
+
+    def _go_on_by_hand(self) -> None:
+        """Choose the simulated chip as the last act by hand has left it, if there was one."""
+        if self._left_by_hand is not None:
+            self.conditions.choose_chip(self._left_by_hand, f"as {Path(self._left_by_hand).stem} left it")
+
     def _take_cells(self, array: str, rows: str, columns: str) -> None:
-        """Enter the cells selected on the chip into a form that asks for cells."""
+        """Enter the cells selected on the chip into a form that asks for cells, and into those that are chosen later."""
+        self._cells = array, rows, columns
         if self.form is None:
             return
         first = {"row": rows.partition(":")[0], "column": columns.partition(":")[0]}

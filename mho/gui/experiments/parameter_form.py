@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
 
 from mho.errors import MhoError
 from mho.gui import widgets
-from mho.procedures.wording import quantity
 
 LABELS = 112  # pixels that the labels are wide
 MOST_SHOWN = 24  # letters of a value that are shown in an empty field
@@ -239,6 +238,8 @@ class TextField(Field):
 
     def show_in_use(self, value: float | str, origin: str) -> None:
         """Show in the empty line what stands in for it, by its origin."""
+        from mho.procedures.wording import quantity  # late, for it loads what reads run files
+
         text = quantity(value, self._unit) if isinstance(value, float) else str(value)
         shown = f"{text}, {origin}" if origin and len(text) < MOST_SHOWN else origin or "not given"
         self._line.setPlaceholderText("a file" if self._needed else shown if self._optional else "")

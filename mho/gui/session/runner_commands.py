@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +50,58 @@ def carry_out(command: Command, path: Path, bench: str, job: int | None = None) 
                 jobs.hold(bench_key(bench), "paused by hand")
             else:
                 jobs.release(bench_key(bench))
+
+
+OPENED_WITHIN = 60.0  # s from an order to a session that takes acts
+
+
+def act_by_hand(
+    path: Path,
+    session: job_queue.Order,
+    procedure: str,
+    parameters: Mapping[str, Any],
+    then: Callable[[], None],
+) -> Said:
+    """Let the session by hand on a bench carry out an act; open one first where there is none, as the next job.
+
+    `then` is called before waiting for a session that was ordered. QueueError is raised where none can be had.
+    """
+    client = runners.RunnerClient(path, session.bench)
+    deadline, ordered = time.monotonic() + OPENED_WITHIN, None
+    while True:
+        with job_queue.Queue(path) as jobs:
+            known = jobs.jobs(client.bench)
+            open_ones = [
+                job for job in known if job.order.procedure == job_queue.BY_HAND and job.status == "running"
+            ]
+            if not open_ones and ordered is None:
+                busy = next((job for job in known if job.status in ("running", "paused")), None)
+                if busy is not None:
+                    raise QueueError(
+                        f"job {busy.id} has the bench; nothing is done by hand before it has ended"
+                    )
+                expected = job_queue.expect(session, jobs)
+                ordered = jobs.move(jobs.add(expected.order, estimate=expected.seconds).id, 1)
+                lane = jobs.lane(client.bench)
+                if lane.held:
+                    jobs.remove(ordered.id)
+                    raise QueueError(f"the queue is held ({lane.reason}); Resume lets it go on")
+                then()
+            elif ordered is not None and jobs.job(ordered.id).status in job_queue.ENDED:
+                ended = jobs.job(ordered.id)
+                raise QueueError(f"the session by hand has ended: {ended.outcome or ended.status}")
+        if open_ones:
+            client.act(procedure, parameters)
+            return ("INFO", f"the bench is held by hand, as job {open_ones[-1].id}") if ordered else None
+        if time.monotonic() > deadline:
+            raise QueueError(f"no session by hand has begun within {OPENED_WITHIN:.0f} s; see the queue")
+        time.sleep(LOOK / 2)
+
+
+def end_by_hand(path: Path, bench: str) -> None:
+    """End the session by hand on a bench; nothing where there is none."""
+    with contextlib.suppress(QueueError):
+        runners.RunnerClient(path, bench).act("", {})
 
 
 def start_runner(path: Path, bench: str) -> Said:

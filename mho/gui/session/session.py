@@ -6,7 +6,7 @@ Panels are independent of each other. Each is created with the session, receives
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,7 @@ from mho.errors import MhoError, RunFileError
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
 from mho.gui.session.loading import load, load_procedures
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, WatchRefused
-from mho.gui.session.runner_commands import Command, carry_out, start_runner
+from mho.gui.session.runner_commands import Command, act_by_hand, carry_out, end_by_hand, start_runner
 from mho.gui.session.task_thread import Refused, TaskThread, Then
 from mho.running import queue as job_queue
 from mho.running import runner as runners
@@ -201,6 +201,8 @@ class Session(QObject):
         Every output of a bench was read back as off; earlier warnings about it are withdrawn.
     stop_told(level, text)
         The progress of the requested emergency stop: CRITICAL until it is confirmed, then INFO.
+    act_changed(procedures.stream.ActChanged or None)
+        An act of the session by hand was asked for (None), has begun, or is over.
     """
 
     run_opened = Signal(object)
@@ -217,6 +219,7 @@ class Session(QObject):
     safety_changed = Signal(object)
     confirmed_safe = Signal(str)
     stop_told = Signal(str, str)
+    act_changed = Signal(object)
 
     def __init__(self, folder: Path, bench: str = "simulated", parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -230,9 +233,14 @@ class Session(QObject):
         self.heard = False
         self._record = SafetyRecord()
         self.safety = self._record.safety()
+        self.conditions: Callable[[], Mapping[str, Any]] = dict
+        """Fields of an order beside procedure and parameters with which a session by hand is opened."""
+        self.acting = ""  # what is being done by hand
+        self._wanted = 0  # acts that were asked for and are not over
         self._following = True
         self._followed: Path | None = None  # the last run file of the runner that was to be shown
         self._tasks = TaskThread("background", self, self.tell)
+        self._acts = TaskThread("acts by hand", self, self.tell)  # in their order
         self._shown = ShownRun(self)
         self._hearing = QTimer(self)
         self._hearing.timeout.connect(self._hear)
@@ -262,6 +270,7 @@ class Session(QObject):
         self._stop_listening()
         self._shown.stop()
         self._tasks.close(0.0)
+        self._acts.close(0.0)
 
     @property
     def listens(self) -> bool:
@@ -276,6 +285,7 @@ class Session(QObject):
         self.jobs, self.lane, self.runner = [], None, None
         self.silent = self._refused = ""
         self.heard = False
+        self.acting, self._wanted = "", 0
         self._record = SafetyRecord()
         self.jobs_changed.emit([])
         self.runner_changed.emit(None)
@@ -378,6 +388,61 @@ class Session(QObject):
 
         self._ask_at_once(lambda: start_runner(self.queue_path, self.bench), then)
 
+    @property
+    def held_by_hand(self) -> bool:
+        """Whether the bench's running job is a session by hand."""
+        job = self.job
+        return job is not None and any(
+            one.id == job[0] and one.order.procedure == job_queue.BY_HAND for one in self.jobs
+        )
+
+    def act(self, procedure: str, parameters: Mapping[str, Any]) -> None:
+        """Carry out a procedure at once on the bench, in a session by hand, which is opened if there is none."""
+        path, bench = self.queue_path, self.bench
+        order = job_queue.Order(job_queue.BY_HAND, {}, bench, folder=Path.cwd(), **self.conditions())
+        self._wanted += 1
+        self.acting = self.acting or procedure
+        self.act_changed.emit(None)
+
+        def then(said: tuple[str, str] | None) -> None:
+            if said is not None:
+                self.tell(*said)
+
+        def refused(error: str) -> None:
+            self._end_act()
+            self.tell("ERROR", error)
+
+        def ensure() -> None:
+            start_runner(path, bench)
+
+        self._acts.ask(
+            partial(_after_loading, lambda: act_by_hand(path, order, procedure, parameters, ensure)),
+            then,
+            refused,
+        )
+
+    def end_by_hand(self, then: Callable[[], None] | None = None) -> None:
+        """End the session by hand, if there is one."""
+        path, bench = self.queue_path, self.bench
+        self._ask_at_once(lambda: end_by_hand(path, bench), lambda _: None if then is None else then())
+
+    def _end_act(self) -> None:
+        self._wanted = max(self._wanted - 1, 0)
+        if not self._wanted:
+            self.acting = ""
+        self.act_changed.emit(None)
+
+    def _take_act(self, event: Any) -> None:
+        """Follow an act of the session by hand: its run is shown, and how it ended is said."""
+        self.act_changed.emit(event)
+        if not event.outcome:
+            self.acting = event.title
+            if self._following and event.path.exists():
+                self._shown.open_soon(event.path)
+            return
+        self.tell("ERROR" if event.failed else "INFO", f"{event.title}: {event.outcome}")
+        self._end_act()
+
     def change_queue(
         self, act: Callable[[job_queue.Queue], Any], then: Then | None = None, refused: Refused | None = None
     ) -> None:
@@ -470,6 +535,8 @@ class Session(QObject):
             elif event is None or type(event).__name__ == "RunnerState":
                 self._take_runner(event)  # type: ignore[arg-type]
                 is_news = True
+            elif type(event).__name__ == "ActChanged":
+                self._take_act(event)
             else:
                 self._record.take_event(event, datetime.now())
                 self.event_heard.emit(event)

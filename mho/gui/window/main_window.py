@@ -42,7 +42,7 @@ from PySide6.QtWidgets import (
 from mho.analysis import palette
 from mho.gui import widgets
 from mho.gui.experiments.panel import is_simulated
-from mho.gui.queue import job_sentence
+from mho.gui.queue import job_sentence, name_of
 from mho.gui.session.bench_safety import Safety, SafetyVerdict, hold_topic, safety_topic
 from mho.gui.session.runner_commands import Command
 from mho.gui.session.session import Session
@@ -245,7 +245,7 @@ class CommandBar(QToolBar):
 
         jobs, state = self.session.jobs, self.session.runner
         state = state if state is not None and state.job == number else None
-        name = next((one.order.procedure.rpartition(":")[2] for one in jobs if one.id == number), "")
+        name = next((name_of(one) for one in jobs if one.id == number), "")
         said = f"job {number} {name}".rstrip() + f" {status}" * (state is None or status != "running")
         if state is not None and state.total:
             said += f": {state.stage} {100 * state.done // state.total} %"
@@ -326,6 +326,7 @@ class MainWindow(QMainWindow):
         session.confirmed_safe.connect(lambda bench: self.messages.withdraw(safety_topic(bench)))
         self._show_title(None)
         self._restore_layout()
+        self.panels.on_made("Chip", lambda panel: panel.bar.recall(str(self.settings.value("selection", ""))))
 
     # --- building ---
 
@@ -537,6 +538,8 @@ class MainWindow(QMainWindow):
         self.settings.setValue("layout", self.saveState(LAYOUT))
         for name, share in self.panels.shares().items():
             self.settings.setValue(f"shares/{name}", share)
+        if (chip := self.panels.made("Chip")) is not None:
+            self.settings.setValue("selection", chip.bar.keep())
         self.panels.close()
         self.session.close()
         super().closeEvent(event)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from PySide6.QtCore import QObject, QSize, Qt
+from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -62,8 +62,10 @@ class PanelPlace(QScrollArea):
     """The place of one panel: loads and makes it when it is first seen, and scrolls one that is too large.
 
     What draws takes a while to load: a thread does it, and the window answers meanwhile. As a panel's own size asks for
-    nothing, no panel moves another.
+    nothing, no panel moves another. `panel_made` carries the panel.
     """
+
+    panel_made = Signal(object)
 
     def __init__(self, target: str, package: str, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +86,7 @@ class PanelPlace(QScrollArea):
             self.panel = self._load()
             self.setWidget(self.panel)
             self.panel.setVisible(self.in_view)
+            self.panel_made.emit(self.panel)
         return self.panel
 
     def _load(self) -> QWidget:
@@ -198,6 +201,14 @@ class PanelDocks(QObject):
     def panel(self, title: str) -> Any:
         """Return the panel with this title."""
         return self._places[title].made()
+
+    def made(self, title: str) -> Any:
+        """Return the panel with this title if it was made; None otherwise."""
+        return self._places[title].panel
+
+    def on_made(self, title: str, act: Callable[[Any], None]) -> None:
+        """Call `act` with a panel once it is made."""
+        self._places[title].panel_made.connect(act)
 
     def show(self, title: str) -> None:
         """Show a panel in front."""

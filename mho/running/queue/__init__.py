@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mho.running.queue.database import StorageError
     from mho.running.queue.job import (
         ACTIVE,
+        BY_HAND,
         ENDED,
         Job,
         JobStatus,
@@ -45,7 +46,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "ACTIVE", "ENDED", "NO_REVISION", "Expected", "Job", "JobStatus", "Lane", "Order", "Policy", "Queue",
+    "ACTIVE", "BY_HAND", "ENDED", "NO_REVISION", "Expected", "Job", "JobStatus", "Lane", "Order", "Policy", "Queue",
     "Reaction", "StorageError", "Total", "able_benches", "checked_all", "duration", "expect", "expected_sum",
     "expected_text", "expected_together", "order_of_run", "orders_of_plan", "own_seconds", "queue_path",
     "tell_queue",

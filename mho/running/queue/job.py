@@ -224,6 +224,10 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
+BY_HAND = "mho.running.by_hand:ByHand"
+"""The procedure of a session by hand, as an order names it."""
+
+
 def expected_text(seconds: float | None) -> str:
     """Format an expected duration: ``about 12 s``, or ``unknown``."""
     return "unknown" if seconds is None else f"about {duration(seconds)}".replace("about <", "<")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from multiprocessing import AuthenticationError
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from mho import platforms
 from mho.errors import QueueError, UnsafeError
@@ -56,6 +56,13 @@ class RunnerClient:
     def abort(self, job: int | None = None) -> RunnerState:
         """Stop the running job, which must be `job`, at its next safe point."""
         return self._ask(Request(command="abort", job=job))
+
+    def act(self, procedure: str, parameters: Mapping[str, Any]) -> RunnerState:
+        """Let the session by hand carry out a procedure as its next act; without a name the session ends.
+
+        `QueueError` where no session is open.
+        """
+        return self._ask(Request(command="act", procedure=procedure, parameters=dict(parameters)))
 
     def emergency_stop(self) -> RunnerState:
         """Break off the running job at once, make the bench safe, and hold the queue.

@@ -42,8 +42,9 @@ class JobAssignment:
 class Command:
     """Runner to worker, during the run; "emergency" does not wait for the instrument's current message."""
 
-    command: Literal["pause", "resume", "abort", "emergency"]
+    command: Literal["pause", "resume", "abort", "emergency", "act"]
     reason: str = ""
+    act: stream.ActWanted | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         stream.BenchTaken, stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused,
-        stream.Resumed, stream.MakingSafe, stream.Ended,
+        stream.Resumed, stream.MakingSafe, stream.Ended, stream.ActChanged,
         JobAssignment, Command, JobDone, RequestRefused, Missed, JobChanged, QueueChanged, RunnerState,
     )
 }  # fmt: skip
@@ -129,8 +130,11 @@ _KINDS: dict[str, Any] = {
 class Request(StrictModel):
     """A client's request to the runner."""
 
-    command: Literal["status", "watch", "pause", "resume", "abort", "emergency"]
+    command: Literal["status", "watch", "pause", "resume", "abort", "emergency", "act"]
     job: int | None = None
+    # of an act: what the session by hand is to do; without a procedure it ends
+    procedure: str = ""
+    parameters: dict[str, Any] = {}
 
 
 def encode(message: Any) -> bytes:

@@ -27,7 +27,16 @@ from mho.procedures import stream
 from mho.procedures.manifest import described_entry
 from mho.processes import SafetyResult, make_safe_apart
 from mho.running.queue.database import StorageError
-from mho.running.queue.job import ACTIVE, Job, JobStatus, Order, decide, family_of_workers, runner_lives
+from mho.running.queue.job import (
+    ACTIVE,
+    BY_HAND,
+    Job,
+    JobStatus,
+    Order,
+    decide,
+    family_of_workers,
+    runner_lives,
+)
 from mho.running.queue.orders import next_run_path, run_before, runs_on_chip
 from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, DeferredWrites, Queue
@@ -516,6 +525,11 @@ class Runner:
                 if request.job not in (None, job.id):
                     raise QueueError(f"job {request.job} is not being run; job {job.id} is")
                 worker.stop("aborted by hand", patience=self._timeouts.abort)
+            case "act":
+                if worker is None or job is None or job.order.procedure != BY_HAND:
+                    raise QueueError(f"no session by hand is open on bench {self.bench!r}; open one first")
+                act = stream.ActWanted(request.procedure, request.parameters)
+                worker.tell(messages.Command("act", act=act))
             case "emergency":
                 if worker is not None:  # first of all; what is noted may have to wait
                     worker.stop(messages.EMERGENCY, emergency=True, patience=self._timeouts.emergency)

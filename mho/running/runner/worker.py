@@ -27,7 +27,7 @@ from mho.instruments.bench_file import is_real
 from mho.own_code import search_also
 from mho.platforms.system import MARK
 from mho.procedures.catalogue import make_procedure
-from mho.procedures.stream import Control, Ended, Event, Started
+from mho.procedures.stream import ActWanted, Control, Ended, Event, Started
 from mho.processes import end_alone, end_children, leave, left_threads
 from mho.running.execution import run
 from mho.running.queue.progress import Pace
@@ -107,6 +107,8 @@ def _obey(commands: io.FileIO, control: Control, bench: str) -> None:
             continue
         if command.command in ("pause", "resume"):
             control.pausing = command.command == "pause"
+        elif command.command == "act":
+            control.acts.put(command.act or ActWanted())
         else:
             control.abort(command.reason)
             if command.command == "emergency":

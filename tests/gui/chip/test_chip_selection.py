@@ -47,6 +47,15 @@ def test_cells_are_added_and_taken_away():
     assert ragged.describe() == "6 cells selected; a form takes 12: rows 0:2, 4, columns 0:3, 5"
 
 
+@given(st.lists(st.lists(st.booleans(), min_size=7, max_size=7), min_size=1, max_size=6))
+def test_the_blocks_of_a_selection_hold_its_cells_and_no_others(rows):
+    mask = np.array(rows)
+    found = np.zeros(mask.shape, int)
+    for lines, columns in Selection(mask).blocks():
+        found[np.ix_(parse_lines(lines, "rows"), parse_lines(columns, "columns"))] += 1
+    np.testing.assert_array_equal(found, mask.astype(int))
+
+
 def test_a_mask_is_read_from_a_file(tmp_path):
     mask = np.zeros((4, 5), dtype=int)
     mask[1, 2] = mask[3, 4] = 1

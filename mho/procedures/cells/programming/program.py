@@ -216,13 +216,13 @@ class Programmed(ProcedureResult):
 
 
 class Program(BlockProcedure[Programmed]):
-    """Program a block of cells to digits from a file, by write-verify or another strategy."""
+    """Program a block of cells to digits from a file, or all of them to one, by write-verify or another strategy."""
 
     title: ClassVar[str] = "Program cells"
     leading: ClassVar[tuple[str, ...]] = ("digits", "array", "row", "column", "strategy")
     version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
 
-    digits: Parameter[Any] = Parameter("Digits", default="")
+    digits: Parameter[Any] = Parameter("Digits, a file or one for all cells", default="")
     array = Parameter("Array", default="multiply")
     place = ListParameter("Place, fixed or on good cells", choices=["fixed", "auto"], default="fixed")
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)
@@ -238,6 +238,9 @@ class Program(BlockProcedure[Programmed]):
             raise InputError(
                 f"place is auto, which finds the lines by itself; leave out row {self.row} and column {self.column}"
             )
+        level = str(self.digits).strip()
+        if level.isascii() and level.isdecimal():  # not a file: the digit of all cells
+            return self._uniform(int(level))
         digits = load_digits(self.digits)
         for what, start, count in (
             ("row", self.row, digits.shape[0]),
@@ -255,6 +258,15 @@ class Program(BlockProcedure[Programmed]):
                     f"{what}s {given!r} are {lines}, and the digits have {count}; name as many {what}s as there are"
                 )
         return digits
+
+    def _uniform(self, level: int) -> Integers:
+        """Return one digit for each cell of the given rows and columns."""
+        if self.rows is None or self.columns is None:
+            raise InputError(
+                f"the digits are {level}, one for all cells; name these by rows and columns, or give a file of digits"
+            )
+        lines = (parse_lines(text, what) for what, text in (("rows", self.rows), ("columns", self.columns)))
+        return np.full([len(one) for one in lines], level, np.int64)
 
     def prepare(self, given: Integers, bench: Bench, rng: np.random.Generator) -> ProgrammingPlan:
         """Place the block on the array and check the largest pulses."""
