@@ -54,7 +54,7 @@ def grab_panels(solved: Path, pictures: Path) -> None:
         sweeps.cursors.setChecked(True)
         _grab(sweeps, PANEL, pictures / "panel-signals-sweep.png", lambda: bool(sweeps.plot.drawn))
     table.show()
-    _wait(lambda: len(table.model.runs) > len(others))
+    _wait(lambda: len(table.model.rows) > len(others))
     table.table.selectRow(1)
     _grab(table, WHOLE, pictures / "panel-runs.png", table.preview.convergence.isVisible)
     session.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,4 +74,5 @@ def session(tmp_path: Path, qtbot) -> Iterator[Session]:
     session.folder.mkdir()
     yield session
     session.close()
+    gc.collect()  # a panel that is garbage now must not be collected in the midst of what comes: Qt would stand still
     Shiboken.delete(session)

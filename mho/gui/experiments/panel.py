@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakMethod
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -439,7 +440,8 @@ class ExperimentsPanel(widgets.Themed):
         session.form_wanted.connect(self.show_form)
         session.edit_wanted.connect(lambda job: self.show_order(job.order, job.id))
         session.cells_selected.connect(self._take_cells)
-        session.conditions = self._conditions_by_hand
+        conditions = WeakMethod(self._conditions_by_hand)  # no circle: what is in one is collected anywhere
+        session.conditions = lambda: found() if (found := conditions()) is not None else {}
         session.act_changed.connect(self._take_act)
         session.bench_changed.connect(self._bench_changed)
         session.bench_changed.connect(self._forget_chip)  # else the other bench's
