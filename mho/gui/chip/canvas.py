@@ -16,6 +16,7 @@ from mho.analysis import palette
 from mho.array_types import Bytes
 from mho.gui import widgets
 from mho.gui.chip.blocks import Outline
+from mho.gui.chip.cell_quantities import ColourScale
 from mho.gui.pictures import NO_CELL
 from mho.gui.plots import LineAxis, lookup_table
 
@@ -25,6 +26,8 @@ SELECTED, BAD = 1, 2  # bits of a mark
 
 HATCHED_FROM = 4.0  # pixels of a cell from which a bad one is hatched; smaller ones are dark
 MOST_EDGES = 20_000  # drawn around selected cells
+HANDLE_STEPS = 200  # to which the handles of the colour bar keep
+LEAST = 160, 150  # pixels of the canvas: 300 on a display of twice the scale
 CLOSE = 12  # cells on either side of one that is zoomed to
 OUTLINE, SLICE = "#D55E00", "#D55E00"  # vermillion stands out on viridis, on RdBu and on grey
 PICKED = "#CC79A7"
@@ -124,6 +127,8 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         A cell was clicked, or reached with the arrow keys.
     clicked(cell, modifiers)
         A cell of the array was clicked, or reached with the arrow keys.
+    limits_dragged(ColourScale)
+        The handles of the colour bar were dragged to another scale.
     menu_wanted(row, column, place)
         The right button was clicked at a cell, at a place of the screen.
     dragged(first, last, modifiers, over)
@@ -133,12 +138,14 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     pointed = Signal(int, int)
     picked = Signal(int, int)
     clicked = Signal(object, object)
+    limits_dragged = Signal(object)
     menu_wanted = Signal(int, int, QPoint)
     dragged = Signal(object, object, object, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(*LEAST)
         self.box = CellBox()
         self._columns, self._rows = LineAxis("bottom"), LineAxis("left")
         self._plot = self.addPlot(viewBox=self.box, axisItems={"bottom": self._columns, "left": self._rows})
@@ -169,9 +176,11 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             self._picked,
         ):
             self.box.addItem(item, ignoreBounds=True)
-        self._bar = pg.ColorBarItem(values=(0.0, 1.0), width=14, interactive=False)
+        self._bar = pg.ColorBarItem(values=(0.0, 1.0), width=16, pen=palette.FAINT, hoverPen=PICKED)
+        self._bar.setToolTip("drag its handles to other limits")
+        self._bar.sigLevelsChangeFinished.connect(self._tell_limits)
         self.addItem(self._bar)
-        self._scale: tuple[pg.ColorMap, tuple[float, float], str] | None = None
+        self._scale: tuple[pg.ColorMap, ColourScale, str] | None = None
         self.shape: tuple[int, int] = (0, 0)
         self.under_mouse: Cell = (-1, -1)
         self.cell: Cell | None = None
@@ -203,13 +212,21 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     def _image_frame(self) -> QRectF:
         return QRectF(-0.5, -0.5, self.shape[1], self.shape[0])  # a cell's number is its middle
 
-    def set_scale(self, colours: pg.ColorMap, limits: tuple[float, float], label: str) -> None:
-        """Set the scale of the bytes: 0 and 254 are `limits`."""
-        self._scale = colours, limits, label
+    def set_scale(self, colours: pg.ColorMap, scale: ColourScale, label: str) -> None:
+        """Set the scale of the bytes: 0 and 254 are its ends."""
+        self._scale = colours, scale, label
         self._image.setLookupTable(lookup_table(colours, widgets.colours().grid))
+        low, high = scale.ends
         self._bar.setColorMap(colours)
-        self._bar.setLevels(limits)
+        self._bar.rounding = (high - low) / HANDLE_STEPS
+        self._bar.setLevels((low, high))
+        self._bar.axis.setLogMode(scale.log)
+        self._bar.axis.enableAutoSIPrefix(False)
         self._bar.setLabel("right", label)
+
+    def _tell_limits(self, bar: pg.ColorBarItem) -> None:
+        if self._scale is not None:
+            self.limits_dragged.emit(self._scale[1].dragged((float(bar.values[0]), float(bar.values[1]))))
 
     def show_marks(self, marks: Bytes) -> None:
         """Mark cells: bits `SELECTED` and `BAD`."""

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
 
+DEFECTS = ("none", "known bad", "lost in this run")
+"""What may be wrong with a cell."""
+
 
 @dataclass(frozen=True)
 class CellRows:
@@ -70,6 +73,11 @@ class CellGrid:
     def touched(self) -> Floats:
         """Bench time of the last pulse or read, s."""
         return self._nothing()
+
+    @cached_property
+    def defects(self) -> Floats:
+        """What is wrong with each cell, as a number of `DEFECTS`."""
+        return np.zeros(self.shape)
 
     def _nothing(self) -> Floats:
         return np.full(self.shape, np.nan)

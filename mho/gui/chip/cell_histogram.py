@@ -11,7 +11,7 @@ from mho.analysis import palette
 from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
 from mho.gui import widgets
-from mho.gui.chip.cell_quantities import MICRO, CellQuantity, scale
+from mho.gui.chip.cell_quantities import MICRO, CellQuantity, ColourScale
 from mho.gui.plots import PowersOfTen, ThemedPlot
 
 BINS = 80
@@ -45,9 +45,11 @@ class CellHistogram(QWidget):
             widget.setVisible(False)
 
     def show_values(
-        self, array: str, quantity: CellQuantity, values: Floats, targets: Floats, levels: Levels | None
+        self, array: str, quantity: CellQuantity, values: Floats, targets: Floats, colours: ColourScale
     ) -> None:
         """Show the distribution of `values`, one a cell of the array, in the quantity's unit, NaN where there is none.
+
+        It goes over the scale of the map's `colours`.
 
         `targets` are the values that cells were to have, each once; they are marked.
         """
@@ -60,16 +62,17 @@ class CellHistogram(QWidget):
         self._target_lines = []
         if not known.size:
             return
-        edges = _edges(quantity, *scale(quantity, known, levels))
+        edges = _edges(quantity, *colours.ends)
         # Values beyond the scale are in the first and the last bin, as they have those colours on the map.
-        self.counts, _ = np.histogram(np.clip(known, edges[0], edges[-1]), edges)
+        self.counts, _ = np.histogram(np.clip(colours.along(known), edges[0], edges[-1]), edges)
+        self.plot.getAxis("bottom").setLogMode(colours.log)
         self.bars.setData(edges, np.log10(np.maximum(self.counts, FLOOR)))
         self.plot.getAxis("bottom").counts = quantity.counts
         self.plot.setLabel("bottom", f"{quantity.name}, {quantity.unit}".rstrip(", "))
         self.plot.setXRange(edges[0], edges[-1], padding=0.02)
         self.plot.setYRange(np.log10(FLOOR), np.log10(2.0 * self.counts.max()), padding=0.0)
         pen = pg.mkPen(palette.TARGET, width=1.2, style=Qt.PenStyle.DashLine)
-        for value in targets:
+        for value in colours.along(targets):
             line = pg.InfiniteLine(float(value), angle=90, pen=pen)
             self.plot.addItem(line, ignoreBounds=True)
             self._target_lines.append(line)

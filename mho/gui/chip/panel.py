@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QCheckBox, QPushButton, QStackedWidget, QWidget
 
 from mho.analysis.reports import lost_cells, read_chip
 from mho.chip_maps.chip import ChipMap, parse_chip_map
@@ -27,10 +28,10 @@ from mho.gui import widgets
 from mho.gui.chip.acts import CellActs
 from mho.gui.chip.blocks import Outline, read_outlines
 from mho.gui.chip.canvas import BAD, SELECTED, ChipCanvas
-from mho.gui.chip.cell_grid import CellGrid
+from mho.gui.chip.cell_grid import DEFECTS, CellGrid
 from mho.gui.chip.cell_histogram import CellHistogram, wanted_values
 from mho.gui.chip.cell_history import CellHistoryView, history_before, reader_of
-from mho.gui.chip.cell_quantities import CellQuantity, describe, quantities, scale
+from mho.gui.chip.cell_quantities import CellQuantity, ColourScale, describe, quantities, scale
 from mho.gui.chip.cell_updates import CellFeed, Changes, Lines
 from mho.gui.chip.selection import Selection, SelectionBar
 from mho.gui.pictures import to_bytes
@@ -58,6 +59,8 @@ class ShownChip:
         Blocks that a run uses.
     lost : mapping of str
         Cells that the run's own pulses destroyed, each with what it had.
+    volts : float or None
+        At which cells are read, V; None where it is not known.
     """
 
     chip: ChipMap | None = None
@@ -65,16 +68,18 @@ class ShownChip:
     lines: Mapping[str, Lines] = field(default_factory=dict)
     outlines: tuple[Outline, ...] = ()
     lost: Mapping[Place, str] = field(default_factory=dict)
+    volts: float | None = None
 
     @classmethod
-    def of_bench(cls, chip: ChipMap) -> ShownChip:
+    def of_bench(cls, chip: ChipMap, volts: float) -> ShownChip:
         """Return a chip on which nothing was done."""
-        return cls(chip, {array.name: CellGrid((array.rows, array.columns)) for array in chip.arrays})
+        grids = {array.name: CellGrid((array.rows, array.columns)) for array in chip.arrays}
+        return cls(chip, grids, volts=volts)
 
     @classmethod
     def of_run(cls, feed: CellFeed, chip: ChipMap | None) -> ShownChip:
         """Return the chip of a run; `RunFileError` when its file is damaged."""
-        shown = cls(chip, feed.grids, feed.lines, read_outlines(feed.run, chip))
+        shown = cls(chip, feed.grids, feed.lines, read_outlines(feed.run, chip), volts=read_voltage(feed.run))
         return shown.after_its_end(feed.run)
 
     def after_its_end(self, run: RunFile) -> ShownChip:
@@ -99,6 +104,14 @@ class ShownChip:
                     True  # of a file that names others: nothing
                 )
         return masks
+
+    def defects(self, array: str) -> NDArray[np.float64]:
+        """Return what is wrong with the cells of an array, as numbers of `DEFECTS`."""
+        found = self.bad[array].astype(np.float64)
+        for name, row, column in self.lost:
+            if name == array and row is not None and column is not None:
+                found[row : row + 1, column : column + 1] = DEFECTS.index("lost in this run")
+        return found
 
     def first_array(self, preferred: str) -> str:
         """Return the array to show first: `preferred` where the run uses it, else the largest that it uses."""
@@ -144,6 +157,14 @@ class ShownChip:
         return "; ".join(parts)
 
 
+def read_voltage(run: RunFile) -> float | None:
+    """Return the voltage at which a run read cells, V, by the bench in its file; None where that cannot be read."""
+    try:
+        return float(tomllib.loads(run.bench)["read"]["voltage"])
+    except (RunFileError, tomllib.TOMLDecodeError, LookupError, TypeError, ValueError):
+        return None
+
+
 def goes_on(run: RunFile, before: Path | None) -> bool:
     """Return whether a run found the chip as the run in the file `before` had left it."""
     after = run.provenance.get("after", "")
@@ -159,11 +180,19 @@ class CellPainter:
     """Paints a quantity of a grid's cells on a canvas, which shows an array of the grid's shape."""
 
     def __init__(
-        self, canvas: ChipCanvas, grid: CellGrid, quantity: CellQuantity, levels: Levels | None
+        self,
+        canvas: ChipCanvas,
+        grid: CellGrid,
+        quantity: CellQuantity,
+        levels: Levels | None,
+        *,
+        log: bool = False,
+        limits: ColourScale | None = None,
     ) -> None:
         self._canvas, self._grid, self._levels = canvas, grid, levels
-        self.quantity = quantity
-        self.limits = (0.0, 0.0)
+        self.quantity, self._log = quantity, log
+        self.fixed = limits  # by the user; None finds them
+        self.scale = ColourScale(0.0, 0.0)
         self.pixels = np.zeros(grid.shape, np.uint8)
         self._rescaled = 0.0
 
@@ -171,10 +200,10 @@ class CellPainter:
         """Find the scale and paint every cell; `now` is the bench time, s."""
         self._rescaled = time.monotonic()
         known = np.concatenate([self._sample(rows, now) for rows in self._blocks()])
-        limits = scale(self.quantity, known, self._levels)
-        if limits != self.limits:
-            self.limits = limits
-            self._canvas.set_scale(colours(self.quantity, self._levels), limits, self._label())
+        found = self.fixed or scale(self.quantity, known, self._levels, log=self._log)
+        if found != self.scale:
+            self.scale = found
+            self._canvas.set_scale(colours(self.quantity, self._levels), found, self._label())
         for rows in self._blocks():
             self._paint(rows, now)
         self._canvas.show_pixels(self.pixels)
@@ -189,7 +218,8 @@ class CellPainter:
         self._canvas.show_pixels(self.pixels)
 
     def _paint(self, index: Any, now: float) -> None:
-        self.pixels[index] = to_bytes(self.quantity.of(self._grid, index, now), self.limits)
+        values = self.scale.along(self.quantity.of(self._grid, index, now))
+        self.pixels[index] = to_bytes(values, self.scale.ends)
 
     def _blocks(self) -> Iterator[slice]:
         """Rows taken together: what is computed of them stays in the processor's cache."""
@@ -205,15 +235,20 @@ class CellPainter:
         return some[np.isfinite(some)]
 
     def _label(self) -> str:
-        return f"{self.quantity.name}, {self.quantity.unit}" if self.quantity.unit else self.quantity.name
+        if self.quantity.name == "defects":
+            return ", ".join(f"{number} {name}" for number, name in enumerate(DEFECTS))
+        return f"{self.quantity.name} ({self.quantity.unit})" if self.quantity.unit else self.quantity.name
 
 
 def colours(quantity: CellQuantity, levels: Levels | None) -> pg.ColorMap:
     """Return the colours of a quantity: of even lightness, signed around white, in steps for levels."""
     even = colours_of(quantity.signed)
-    if quantity.name != "level" or levels is None:
+    if quantity.name == "defects":
+        count = len(DEFECTS)
+    elif quantity.name == "level" and levels is not None:
+        count = levels.top + 1
+    else:
         return even
-    count = levels.top + 1
     steps = even.map(np.linspace(0.0, 1.0, count))
     edges = np.arange(count) / count
     places = np.stack([edges, edges + (1.0 - 1e-6) / count], axis=1).reshape(-1)
@@ -301,6 +336,11 @@ class ChipPanel(QWidget):
         self.quantity = widgets.ChoiceBox("quantity", tip="what the colours show")
         self.array.currentTextChanged.connect(self._show_array)
         self.quantity.currentTextChanged.connect(self._show_quantity)
+        self.log = QCheckBox("log")
+        self.log.setToolTip("colours by the logarithm of the values")
+        self.log.toggled.connect(self._show_quantity)
+        self.auto = widgets.button("Auto", self._find_limits, "find the limits of the colours again")
+        self._limits: dict[tuple[str, bool], ColourScale] = {}  # by the user, of a quantity, linear or not
         self.whole = widgets.button("Whole array", self._zoom_out)
         self.in_use = widgets.button("Cells in use", self._zoom_to_used)
         self.move_view = QPushButton("Move view")
@@ -321,11 +361,22 @@ class ChipPanel(QWidget):
         self.canvas.menu_wanted.connect(self._show_menu)
         self.acts.history_wanted.connect(self._show_history_of_picked)
         self.canvas.dragged.connect(self.bar.drag)
+        self.canvas.limits_dragged.connect(self._set_limits)
         self.bar.changed.connect(self._mark)
         self.bar.chosen.connect(self._tell_selection)
         self.bar.refused.connect(lambda text: self._session.tell("ERROR", text))
 
-        top = widgets.row(None, self.array, self.quantity, self.in_use, self.whole, self.move_view, (None, 1))
+        top = widgets.row(
+            None,
+            self.array,
+            self.quantity,
+            self.log,
+            self.auto,
+            self.in_use,
+            self.whole,
+            self.move_view,
+            (None, 1),
+        )
         left = QWidget()
         widgets.column(left, self.readout, (self.canvas, 1), self.bar, margins=0)
         right = QWidget()
@@ -362,15 +413,16 @@ class ChipPanel(QWidget):
         """Show the bench's chip as soon as its file is read, which a panel does not wait for."""
         bench = self._session.bench
 
-        def read() -> ChipMap:
+        def read() -> tuple[ChipMap, float]:
             from mho.instruments.bench_file import load_bench_file
 
             source = load_bench_file(bench)
-            return chip_with_defects(parse_chip_map(source.chip_text), source.defects_text)
+            chip = chip_with_defects(parse_chip_map(source.chip_text), source.defects_text)
+            return chip, source.bench.read.voltage
 
-        def show(chip: ChipMap) -> None:
+        def show(found: tuple[ChipMap, float]) -> None:
             if self._session.run is None and self._session.bench == bench:
-                self._show_chip(ShownChip.of_bench(chip))
+                self._show_chip(ShownChip.of_bench(*found))
 
         self._show_chip(ShownChip())
         self._session.ask(read, show, lambda error: self.readout.setText(f"no chip to show: {error}"))
@@ -379,7 +431,10 @@ class ChipPanel(QWidget):
         self._shown = shown
         self.array.offer(shown.grids, shown.first_array(self.array.currentText()))
         self.array.setEnabled(bool(shown.grids))
-        self.quantity.offer([one.name for one in quantities(shown.levels)], self.quantity.currentText())
+        names = [one.name for one in quantities(shown.levels, shown.volts)]
+        self.quantity.offer(names, self.quantity.currentText())
+        for name, grid in shown.grids.items():
+            grid.defects[:] = shown.defects(name)
         self._show_array()
 
     # --- which array and quantity ---
@@ -409,11 +464,29 @@ class ChipPanel(QWidget):
 
     def _show_quantity(self) -> None:
         grid = self.grid
-        chosen = [one for one in quantities(self._shown.levels) if one.name == self.quantity.currentText()]
+        offered = quantities(self._shown.levels, self._shown.volts)
+        chosen = [one for one in offered if one.name == self.quantity.currentText()]
         if grid is not None and chosen:
-            self.painter = CellPainter(self.canvas, grid, chosen[0], self._shown.levels)
+            (quantity,) = chosen
+            self.log.setEnabled(quantity.may_be_log)
+            log = self.log.isChecked() and quantity.may_be_log
+            limits = self._limits.get((quantity.name, log))
+            self.auto.setEnabled(limits is not None)
+            self.painter = CellPainter(
+                self.canvas, grid, quantity, self._shown.levels, log=log, limits=limits
+            )
             self.painter.paint_all(self._now)
             self.side.cells_changed(at_once=True)
+
+    def _set_limits(self, scale: ColourScale) -> None:
+        """Take the limits to which the user has dragged the handles of the colour bar."""
+        self._limits[self.quantity.currentText(), scale.log] = scale
+        self._show_quantity()
+
+    def _find_limits(self) -> None:
+        for log in (False, True):
+            self._limits.pop((self.quantity.currentText(), log), None)
+        self._show_quantity()
 
     def _draw_spread(self, histogram: CellHistogram) -> None:
         """Draw the histogram of the quantity over the cells that the run uses."""
@@ -423,7 +496,7 @@ class ChipPanel(QWidget):
             return
         values = painter.quantity.of(grid, slice(None), self._now)
         targets = wanted_values(painter.quantity, grid.target, levels)
-        histogram.show_values(self.array.currentText(), painter.quantity, values, targets, levels)
+        histogram.show_values(self.array.currentText(), painter.quantity, values, targets, painter.scale)
 
     def _zoom_out(self) -> None:
         self.canvas.show_cells(*((0, count - 1) for count in self.canvas.shape))
@@ -464,6 +537,8 @@ class ChipPanel(QWidget):
             if shown.lost != self._shown.lost:
                 self._shown = shown
                 self._mark(self.bar.selection)
+                for name, grid in shown.grids.items():
+                    grid.defects[:] = shown.defects(name)
 
     def _wake(self) -> None:
         if self._feed is not None and not self._timer.isActive():

@@ -97,7 +97,9 @@ def texts(box):
 def test_the_array_that_the_run_uses_is_shown_with_all_quantities(panel, programmed):
     assert texts(panel.array) == ["invert", "multiply"]
     assert panel.array.currentText() == "multiply"
-    assert texts(panel.quantity) == ["conductance", "target", "error", "pulses", "level", "age"]
+    assert texts(panel.quantity) == [
+        "conductance", "resistance", "target", "error", "pulses", "level", "age", "defects",
+    ]  # fmt: skip
     pixels = panel.painter.pixels
     assert pixels.shape == (24, 40)
     used = np.zeros((24, 40), dtype=bool)
@@ -118,16 +120,73 @@ def test_a_pixel_is_the_cell_s_value_on_the_scale(qtbot, panel, programmed):
             before = panel.quantity.currentIndex()
             qtbot.keyClick(panel.quantity, Qt.Key.Key_Down)
             assert panel.quantity.currentIndex() == before + 1
-        low, high = panel.painter.limits
+        low, high = panel.painter.scale.ends
         shown = low + panel.painter.pixels[place] / (NO_CELL - 1) * (high - low)
         np.testing.assert_allclose(shown, np.clip(values, low, high), atol=(high - low) / (NO_CELL - 1))
         assert low == (-high if quantity == "error" else 0.0)
 
 
+def test_logarithmic_colours_tell_apart_what_linear_ones_do_not(panel, programmed):
+    values = 1e6 * programmed.conductance
+    panel.log.setChecked(True)
+    scale = panel.painter.scale
+    assert scale.log
+    assert scale.low <= np.quantile(values[values > 0.0], 0.01)
+    assert scale.high >= values.max()
+    low, high = scale.ends
+    assert (low, high) == (np.floor(low), np.ceil(high))  # decades
+    shown = low + panel.painter.pixels[np.ix_(*LINES)] / (NO_CELL - 1) * (high - low)
+    known = np.log10(np.maximum(values, scale.low))
+    np.testing.assert_allclose(shown, known, atol=(high - low) / (NO_CELL - 1))
+    panel.quantity.setCurrentText("error")  # which has no logarithm
+    assert not panel.log.isEnabled()
+    assert not panel.painter.scale.log
+    panel.quantity.setCurrentText("resistance")
+    assert panel.painter.scale.log
+    low, high = panel.painter.scale.ends
+    shown = low + panel.painter.pixels[np.ix_(*LINES)] / (NO_CELL - 1) * (high - low)
+    conducts = values > 0.0  # of the others no resistance is known
+    wanted = np.clip(np.log10(1e3 / values[conducts]), low, high)
+    np.testing.assert_allclose(shown[conducts], wanted, atol=(high - low) / (NO_CELL - 1))
+    assert (panel.painter.pixels[np.ix_(*LINES)][~conducts] == NO_CELL).all()
+
+
+def test_the_handles_of_the_colour_bar_set_its_limits_until_they_are_found_again(qtbot, panel, programmed):
+    found, brightest = panel.painter.scale, panel.painter.pixels[np.ix_(*LINES)].max()
+    bar, view = panel.canvas._bar, panel.canvas.viewport()
+    centres = [line.mapToScene(line.boundingRect().center()) for line in bar.region.lines]
+    handle = min(centres, key=lambda one: one.y())  # the upper one
+    start = panel.canvas.mapFromScene(handle)
+    end = start + QPoint(0, 40)
+    qtbot.mousePress(view, LEFT, pos=start)
+    for share in (0.3, 0.6, 1.0):
+        qtbot.wait(20)
+        move(qtbot, view, start + (end - start) * share, Qt.KeyboardModifier.NoModifier)
+    qtbot.mouseRelease(view, LEFT, pos=end)
+    dragged = panel.painter.scale
+    assert dragged.high < found.high
+    assert panel.painter.pixels[np.ix_(*LINES)].max() > brightest
+    panel.quantity.setCurrentText("pulses")
+    panel.quantity.setCurrentText("conductance")
+    assert panel.painter.scale == dragged
+    assert panel.auto.isEnabled()
+    qtbot.mouseClick(panel.auto, LEFT)
+    assert panel.painter.scale == found
+    assert not panel.auto.isEnabled()
+
+
+def test_what_is_wrong_with_cells_is_a_map_of_its_own(panel, programmed):
+    panel.quantity.setCurrentText("defects")
+    (bad,) = np.nonzero(panel._shown.bad["multiply"].ravel())
+    assert len(bad)
+    shown = panel.painter.pixels.ravel() / (NO_CELL - 1) * 3 - 0.5
+    np.testing.assert_array_equal(np.flatnonzero(np.rint(shown) == 1), bad)
+
+
 def test_levels_have_a_colour_each(panel, programmed):
     panel.quantity.setCurrentText("level")
     levels = np.abs(pulse_runs.LEVELS.nominal[:, None, None] - programmed.conductance).argmin(axis=0)
-    low, high = panel.painter.limits
+    low, high = panel.painter.scale.ends
     shown = low + panel.painter.pixels[np.ix_(*LINES)] / (NO_CELL - 1) * (high - low)
     np.testing.assert_array_equal(np.rint(shown), levels)
 
