@@ -36,9 +36,13 @@ with late_imports():
 def show(
     run: Run,
     figures: Annotated[bool, typer.Option("--figures", help="list the figures that can be drawn")] = False,
+    whole: Annotated[bool, typer.Option("--all", help="all parameters, also those as by default")] = False,
 ) -> None:
-    """Print what a run file holds."""
-    (shown.show_figures if figures else shown.show)(run, Terminal())
+    """Print what a run came to, what was asked of it, and where it was."""
+    if figures:
+        shown.show_figures(run, Terminal())
+    else:
+        shown.show(run, Terminal(), whole=whole)
 
 
 @dataclass(frozen=True)

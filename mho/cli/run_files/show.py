@@ -1,4 +1,4 @@
-"""A run file in the terminal: what it was, how it stands, and its figures, in 100 columns with or without colour."""
+"""A run file in the terminal: what came of it, what was asked of it, where it was; in 100 columns, with colour or not."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from mho.analysis.reports import (
     parameter_text,
     summarise,
 )
+from mho.procedures.manifest import described_entries
 from mho.runs import (
     GOING_ON,
     Conclusion,
@@ -45,6 +46,7 @@ NOTHING = "bold yellow"
 """Style of a finished run that measured nothing."""
 
 WIDTH = 100
+MOST_RESULTS = 30
 HEAD_CYCLES, TAIL_CYCLES = 6, 4  # number of shown cycles of a long refinement
 
 
@@ -59,15 +61,16 @@ def status_style(status: str, conclusion: Conclusion | None) -> str:
     return STYLES.get(Status(status), "") if status in STYLES else ""
 
 
-def show(path: str | os.PathLike[str], console: Console) -> None:
+def show(path: str | os.PathLike[str], console: Console, *, whole: bool = False) -> None:
     """Print the contents of the run file at `path`, also of one that is being written or was left behind.
 
-    RunFileError is raised for a file that is missing, no run file, or damaged.
+    Of its parameters those that are not as by default are printed, and the first numbers of its result; all, where the
+    `whole` is wanted. RunFileError is raised for a file that is missing, no run file, or damaged.
     """
     with RunFile(path) as run:
         summary = summarise(run)
     # Whatever is in the file is text, never rich's markup: hence `Text` throughout.
-    console.print(_report(summary), width=min(WIDTH, console.width), markup=False)
+    console.print(_report(summary, whole=whole), width=min(WIDTH, console.width), markup=False)
 
 
 def show_figures(path: str | os.PathLike[str], console: Console) -> None:
@@ -103,18 +106,45 @@ def said_of(figure: Figure) -> str:
     return ", ".join([what, *scales])
 
 
-def _report(summary: Summary) -> RenderableType:
+def _report(summary: Summary, *, whole: bool) -> RenderableType:
+    """Return the verdict and warnings, then results, then what was asked for, and last where and when it was."""
     convergence = summary.convergence
+    parameters = summary.parameters if whole else asked_for(summary)
+    named = "Parameters" if whole else "Asked for" if parameters else "Asked for: all by default"
     sections = {
-        "Parameters": _pairs((p.label or name, parameter_text(p)) for name, p in summary.parameters.items()),
-        "Programming": _programming(summary) if summary.arrays else [],
-        "Refinement": [] if convergence is None else _refinement(summary, convergence),
-        "Result": _pairs(_result(summary)),
-        "Contents": [] if summary.arrays or convergence is not None else _contents(summary),
         "Warnings": _pairs(_warnings(summary)),
+        "Refinement": [] if convergence is None else _refinement(summary, convergence),
+        "Programming": _programming(summary) if summary.arrays else [],
+        "Result": _results(summary, whole=whole),
+        "Contents": [] if summary.arrays or convergence is not None else _contents(summary),
+        named: _pairs((p.label or name, parameter_text(p)) for name, p in parameters.items()),
+        "Run": _pairs(_facts(summary)),
     }
-    shown = [(Text(title, style="bold"), *parts) for title, parts in sections.items() if parts]
-    return Group(_heading(summary), *_pairs(_facts(summary)), *(part for parts in shown for part in parts))
+    shown = [
+        (Text(title, style="bold"), *parts)
+        for title, parts in sections.items()
+        if parts or title.endswith("default")
+    ]
+    return Group(_heading(summary), *(part for parts in shown for part in parts))
+
+
+def asked_for(summary: Summary) -> dict[str, RecordedParameter]:
+    """Return the parameters that are not as by default; of a procedure of which no defaults are known, all given ones."""
+    entries = (entry for entry in described_entries().values())
+    own = (entry for entry in entries if entry.target.rpartition(":")[2] == summary.procedure)
+    defaults = {name: one.default for entry in own for name, one in entry.parameters.items()}
+    return {
+        name: one
+        for name, one in summary.parameters.items()
+        if not one.origin and not (name in defaults and _alike(one.value, defaults[name]))
+    }
+
+
+def _alike(value: object, default: object) -> bool:
+    """Return whether a value in a file is a default, which it may hold as another type."""
+    if isinstance(value, int | float) and isinstance(default, int | float):
+        return bool(value == default)
+    return str(value or "") == str(default or "")
 
 
 def _heading(summary: Summary) -> Text:
@@ -253,6 +283,15 @@ def _result(summary: Summary) -> Iterator[tuple[str, str]]:
     for name, value in summary.result.items():
         if name not in OF_THE_MOMENT:
             yield name, parameter_text(RecordedParameter(value, summary.result_units.get(name, "")))
+
+
+def _results(summary: Summary, *, whole: bool) -> list[RenderableType]:
+    """Return the result: of a solve, whose numbers are above in words, and of a long one the rest is left to ``--all``."""
+    rows = list(_result(summary))
+    most = len(rows) if whole else 0 if summary.convergence is not None else MOST_RESULTS
+    left = len(rows) - most
+    rest = [_indented(Text(f"{left} {'more ' * (most > 0)}numbers and words by --all"))] if left > 0 else []
+    return [*_pairs(rows[:most]), *rest]
 
 
 def _contents(summary: Summary) -> list[RenderableType]:

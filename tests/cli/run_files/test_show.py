@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from rich.console import Console
 from run_samples import SampleRun
 
+import mho
 from mho.analysis.reports.quantities import duration_text, parameter_text
 from mho.cli.run_files.show import show
 from mho.errors import RunFileError
 from mho.runs import RecordedParameter
 
 
-def shown(path, width=100):
+def shown(path, width=100, **options):
     out = io.StringIO()
-    show(path, Console(file=out, width=width))
+    show(path, Console(file=out, width=width), **options)
     return out.getvalue()
 
 
@@ -31,7 +32,7 @@ def row(text, name):
 
 
 def test_a_solve_in_a_hundred_columns(solved):
-    text = shown(solved)
+    text = shown(solved, whole=True)
 
     assert max(map(len, text.splitlines())) <= 100
     assert "\x1b" not in text  # no colour into a file
@@ -44,6 +45,47 @@ def test_a_solve_in_a_hundred_columns(solved):
     assert row(text, "5 ") == ["5", "3.13e-07", "3.75e-07", "21.3"]
     assert "500 integers, 1 wrong" in text
     assert "WARNING: 3 cells could not be brought into their verify window" in text
+
+
+def test_what_came_of_a_run_is_before_what_was_asked_and_where_it_was(tmp_path):
+    read = mho.Read(rows="0:2", columns="0:2", repeats=3)
+    text = shown(mho.run(read, "arrays", seed=1, output=tmp_path / "read.h5").path)
+    lines = text.splitlines()
+    headings = [line.strip() for line in lines if line and not line.startswith(" ")]
+    assert headings[0].startswith("Read multiply[0:2, 0:2]  finished: 4 cells read 3 times")
+    assert headings[-4:] == ["Result", "Contents", "Asked for", "Run"]
+    asked = [line.split()[0] for line in lines[lines.index("Asked for") + 1 : lines.index("Run")]]
+    assert asked == ["Rows", "Columns", "Repeats"]  # the array, the voltage and others are as by default
+    whole = shown(tmp_path / "read.h5", whole=True)
+    assert re.search(r"Array +multiply", whole)
+    assert re.search(r"Read voltage.* 0.2 V \(the bench's\)", whole)
+
+
+def test_a_run_of_which_nothing_was_asked_says_so(tmp_path):
+    text = shown(mho.run(mho.Read(), "arrays", seed=1, output=tmp_path / "read.h5").path)
+    assert "Asked for: all by default\nRun\n" in text
+
+
+class Counting(mho.Procedure):
+    """A procedure of which nobody knows the defaults."""
+
+    noted = mho.Parameter("Noted", default="none")
+
+    def layout(self, plan):
+        return mho.Layout()
+
+    def execute(self, plan, bench, stream):
+        return {f"number_{index}": index for index in range(48)}
+
+
+def test_a_long_result_is_cut_and_said_to_be_longer(tmp_path):
+    mho.run(Counting(), "arrays", seed=1, output=tmp_path / "run.h5")
+    text = shown(tmp_path / "run.h5")
+    assert re.search(r"Noted +none", text)
+    assert row(text, "number_29") == ["number_29", "29"]
+    assert "number_30" not in text
+    assert "18 more numbers and words by --all" in text
+    assert "number_47" in shown(tmp_path / "run.h5", whole=True)
 
 
 def test_cells_that_the_run_destroyed(tmp_path):
