@@ -30,6 +30,7 @@ from mho.errors import BenchError, InputError, MhoError
 from mho.gui import widgets
 from mho.gui.experiments.parameter_form import ParameterForm
 from mho.gui.experiments.procedure_list import ProceduresList
+from mho.gui.experiments.sweeps import combinations
 from mho.gui.session.bench_safety import hold_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
@@ -43,8 +44,10 @@ ASKED_ABOUT = 1_000_000
 """Pulses from which the user is asked whether they are meant: what stresses cells so much is not begun by a slip."""
 
 
-def in_words(expected: job_queue.Expected) -> str:
-    """Format duration and number of pulses."""
+def in_words(expected: job_queue.Expected, runs: int = 1) -> str:
+    """Format duration and number of pulses, of several runs those of the first."""
+    if runs > 1:
+        return f"{runs} runs, the first: {in_words(expected)}"
     pulses = {None: "", 0: ", no pulses"}.get(expected.pulses, f", about {expected.pulses or 0:,} pulses")
     return f"duration {job_queue.expected_text(expected.seconds)}{pulses}"
 
@@ -299,14 +302,14 @@ class ConditionsForm(QWidget):
 class OrderButtons(QWidget):
     """Buttons below the form.
 
-    `order` returns what the form asks for, `words` the same as arguments of ``mho rehearse`` behind the bench; `job` is the
-    waiting job that is being changed, or None.
+    `orders` returns what the form asks for, `words` the first of it as arguments of ``mho rehearse`` behind the bench;
+    `job` is the waiting job that is being changed, or None.
     """
 
     def __init__(
         self,
         session: Session,
-        order: Callable[[], job_queue.Order],
+        orders: Callable[[], list[job_queue.Order]],
         words: Callable[[], Sequence[str]],
         parent: QWidget | None = None,
     ) -> None:
@@ -314,7 +317,7 @@ class OrderButtons(QWidget):
         self.session = session
         self.job: int | None = None
         self.pulses = 0  # that the form asks for, as far as they are known
-        self._order, self._words = order, words
+        self._orders, self._words = orders, words
         tip = "give the job that waits these values; its place stays"
         self.change = widgets.button("", self._change, tip)
         self.leave = widgets.button("Leave it", lambda: self.edit(None), "leave the job as it was")
@@ -364,22 +367,26 @@ class OrderButtons(QWidget):
     def _add(self, *, first: bool) -> None:
         if not self._is_meant():
             return
-        order = self._order()
+        try:
+            orders = self._orders()
+        except MhoError as error:
+            self.session.tell("ERROR", str(error))
+            return
 
-        def act(queue: job_queue.Queue) -> job_queue.Job:
-            expected = job_queue.expect(order, queue)
-            job = queue.add(expected.order, estimate=expected.seconds)
-            return queue.move(job.id, 1) if first else job
+        def act(queue: job_queue.Queue) -> list[job_queue.Job]:
+            checked = [job_queue.expect(order, queue) for order in orders]  # all, before the first is added
+            jobs = [queue.add(one.order, estimate=one.seconds) for one in checked]
+            return [queue.move(job.id, place) for place, job in enumerate(jobs, 1)] if first else jobs
 
         self.session.change_queue(act, self._added)
 
     def _act(self) -> None:
         if self._is_meant():
-            order = self._order()
-            self.session.act(order.procedure, order.parameters)
+            for order in self._orders():
+                self.session.act(order.procedure, order.parameters)
 
-    def _added(self, job: job_queue.Job) -> None:
-        lane = self.session.lane
+    def _added(self, jobs: list[job_queue.Job]) -> None:
+        job, others, lane = jobs[0], jobs[1:], self.session.lane
         if self.session.held_by_hand and not self.session.acting:
             self.session.end_by_hand()  # which would keep the job waiting
         if lane is not None and lane.held:
@@ -389,12 +396,16 @@ class OrderButtons(QWidget):
                 hold_topic(self.session.bench),
             )
         else:
-            self.session.tell("INFO", f"job {job.id} is in the queue: {job.order.procedure}")
+            named = f"jobs {job.id} to {others[-1].id} are" if others else f"job {job.id} is"
+            self.session.tell("INFO", f"{named} in the queue: {job.order.procedure}")
             self.session.ensure_runner()
 
     def _change(self) -> None:
-        order, number = self._order(), self.job
+        (order, *others), number = self._orders(), self.job
         assert number is not None
+        if others:
+            self.session.tell("ERROR", f"the form asks for {1 + len(others)} runs; a job that waits is one")
+            return
 
         def act(queue: job_queue.Queue) -> job_queue.Job:
             expected = job_queue.expect(replace(order, output=queue.job(number).order.output), queue)
@@ -407,7 +418,7 @@ class OrderButtons(QWidget):
         self.session.change_queue(act, then)
 
     def _rehearse(self) -> None:
-        order = self._order()
+        order, *_ = self._orders()
         arguments = ["rehearse", self.session.bench, order.procedure, *self._words()]
         for option, value in (("--seed", order.seed), ("--preset", order.preset)):
             arguments += [] if value is None else [f"{option}={value}"]
@@ -483,7 +494,7 @@ class ExperimentsPanel(widgets.Themed):
         self.form_first = widgets.button("Form these cells first", self._form_first, FORM_FIRST)
         self.elsewhere = widgets.button("", self._turn_to_able)
         self._able = ""  # a bench on which the procedure could be carried out
-        self.buttons = OrderButtons(self.session, self.order, self._words)
+        self.buttons = OrderButtons(self.session, self.orders, self._words)
         self.buttons.leave.clicked.connect(self._offer_chips)
         self.session.jobs_changed.connect(self._offer_chips)
         head = widgets.row(None, (self.heading, 1), self.defaults)
@@ -700,19 +711,32 @@ class ExperimentsPanel(widgets.Themed):
             labels=self.conditions.labels(),
         )
 
+    def orders(self) -> list[job_queue.Order]:
+        """Return an order for each combination of the values that fields name; `InputError` for too many."""
+        assert self.form is not None
+        first = self.order()
+        return [
+            replace(first, parameters={**first.parameters, **one}) for one in combinations(self.form.sweeps())
+        ]
+
     def _words(self) -> list[str]:
         assert self.form is not None
         return words_of(self._offers[self.name], self.form.values())
 
     def _estimate(self) -> None:
         self._asked += 1
-        asked, order = self._asked, self.order()
+        try:
+            asked, order, runs = self._asked, self.order(), len(self.orders())
+        except MhoError as error:
+            self._say(str(error), bad=True)
+            self.buttons.enable(False)
+            return
 
         def then(expected: job_queue.Expected) -> None:
             if asked == self._asked:
                 self.expected = expected
-                self.buttons.pulses = expected.pulses or 0
-                self._say(in_words(expected), bad=False)
+                self.buttons.pulses = runs * (expected.pulses or 0)
+                self._say(in_words(expected, runs), bad=False)
                 if self.form is not None:
                     self.form.show_in_use(expected.in_use)
 

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from mho.errors import MhoError
 from mho.gui import widgets
+from mho.gui.experiments.sweeps import swept
 
 LABELS = 112  # pixels that the labels are wide
 MOST_SHOWN = 24  # letters of a value that are shown in an empty field
@@ -86,8 +87,14 @@ class ParameterForm(widgets.Themed):
         self._show_groups()
 
     def values(self) -> dict[str, Any]:
-        """Return what was given, by parameter: texts as typed; what is at its default is left out."""
-        return {name: field.value() for name, field in self.fields.items() if not field.is_default()}
+        """Return what was given, by parameter: texts as typed, of several values the first; no defaults."""
+        given = {name: field.value() for name, field in self.fields.items() if not field.is_default()}
+        return given | {name: values[0] for name, values in self.sweeps().items()}
+
+    def sweeps(self) -> dict[str, list[str]]:
+        """Return the values of the fields that name several, see `mho.gui.experiments.sweeps`."""
+        several = {name: field.several() for name, field in self.fields.items() if not field.problem}
+        return {name: values for name, values in several.items() if values is not None}
 
     def fill(self, values: Mapping[str, Any]) -> None:
         """Show `values`, and the default where there is none; names that are no parameter are passed over."""
@@ -193,6 +200,10 @@ class Field(QWidget):
         """Whether the value is the parameter's default."""
         return bool(self.value() == self.default)
 
+    def several(self) -> list[str] | None:
+        """Return the values, where there are several; `InputError` for what is wrong with them."""
+        return None
+
     def mark(self, problem: str) -> None:
         """Mark the value as wrong, or as right when `problem` is empty."""
         self.problem = problem
@@ -220,11 +231,10 @@ class TextField(Field):
 
     def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
         self._line = QLineEdit()
-        self._label = parameter.name
+        self._label, self._unit = parameter.name, getattr(parameter, "units", None) or ""
         self._needed = parameter.default == ""
         self._optional = parameter.default is None
         super().__init__(name, parameter, judge, self._line, self._read, self._write)
-        self._unit = getattr(parameter, "units", None) or ""
         self.show_in_use("", "")
         if self._needed:
             browse = QToolButton()
@@ -270,7 +280,16 @@ class TextField(Field):
     def _trouble(self) -> str:
         if not self.value() and not self._optional:
             return f"{self._label}: name a file" if self._needed else f"{self._label} is empty"
-        return super()._trouble()
+        try:
+            for value in self.several() or (self.value(),):
+                self._judge(self.name, value)
+        except MhoError as error:
+            return str(error)
+        return ""
+
+    def several(self) -> list[str] | None:
+        """Return the values of a sweep."""
+        return swept(self.value(), self._unit, self.name)
 
     def _browse(self) -> None:
         folder = str(Path(typed).parent) if (typed := self.value()) else ""
