@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import csv
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from html import escape  # pyqtgraph takes names for HTML
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -23,8 +26,9 @@ from PySide6.QtWidgets import (
 )
 
 from mho.analysis import palette
-from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather
+from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather, plot
 from mho.analysis.reports import handy_unit
+from mho.errors import InputError
 from mho.gui import widgets
 from mho.gui.pictures import RunPicture, limits_of, to_bytes
 from mho.gui.plots import colours_of, lookup_table, map_plot, number_lines
@@ -36,6 +40,7 @@ from mho.gui.signals.reading import ROW, CurveChoice, Curves, TableOffer, read_c
 from mho.gui.widgets import swatch
 from mho.runs import Figure, RunFile
 from mho.runs.paths import SUFFIX
+from mho.whole_files import whole_file
 
 Contents = Curves | FigureData
 """Data of a run: curves that the user chose, or a figure's data."""
@@ -87,6 +92,11 @@ class Overlays(QWidget):
             contents = self._contents.get(item.data(PATH))
             if contents is not None and item.checkState() is Qt.CheckState.Checked:
                 yield item.text(), item.data(COLOUR), contents
+
+    def seen(self) -> list[Path]:
+        """Return the run files that are to be seen."""
+        items = (self.list.item(row) for row in range(self.list.count()))
+        return [item.data(PATH) for item in items if item.checkState() is Qt.CheckState.Checked]
 
     def lay_over(self, path: Path) -> None:
         """Show the run file at `path` too."""
@@ -214,6 +224,9 @@ def _write_counts(plot: pg.PlotItem, image: MapImage) -> None:
             plot.addItem(text, ignoreBounds=True)
 
 
+WIDTHS = (("for the screen", None), ("column, 85 mm", "column"), ("page, 178 mm", "full"))
+"""Widths of saved pictures, as `mho.analysis.plot` takes them."""
+
 LOOK_PERIOD = 150
 """Least interval between redraws of the curves, ms."""
 
@@ -276,8 +289,13 @@ class SignalsPanel(QWidget):
         for widget in (QLabel("Figure"), self.figure, *self._free, self.rows):
             top.addWidget(widget)
         top.addStretch(1)
+        self.picture_width = widgets.ChoiceBox("width", WIDTHS, "of a picture that is saved")
+        self.save = widgets.button("Save…", self._choose_file, "as PDF, SVG or PNG, or its numbers as CSV")
+        self.copy = widgets.button("Copy", self._copy, "the picture as it is seen")
         for check in (self.log_x, self.log_y, self.cursors):
             top.addWidget(check)
+        for keep in (self.picture_width, self.save, self.copy):
+            top.addWidget(keep)
         middle = widgets.splitter(Qt.Orientation.Horizontal, (self.shown, 800), (self.overlays, 200))
         middle.setStretchFactor(0, 1)
         widgets.column(self, top, (middle, 1), self.readout, margins=6)
@@ -285,6 +303,50 @@ class SignalsPanel(QWidget):
     def close_down(self) -> None:
         """End the work in another thread."""
         self.overlays.close_down()
+
+    # --- what is kept of it ---
+
+    def _choose_file(self) -> None:
+        choice, run = self._choice(), self._session.run
+        if run is None or choice is None:
+            self._session.tell("INFO", "there is nothing to save: no run is shown")
+            return
+        name = choice.name if isinstance(choice, Figure) else choice.signal
+        kinds = ";;".join(f"{kind} (*.{kind.lower()})" for kind in ("PDF", "SVG", "PNG", "CSV"))
+        suggested = str(run.path.with_name(f"{run.path.stem}-{name}.pdf"))
+        path, _ = QFileDialog.getSaveFileName(self, "Save the figure", suggested, kinds)
+        if path:
+            self.save_as(Path(path))
+
+    def save_as(self, path: Path) -> None:
+        """Save what is shown, of all runs that are seen: as a picture by its suffix, or its numbers as ``.csv``."""
+        choice, run, width = self._choice(), self._session.run, self.picture_width.currentData()
+        if run is None or choice is None:
+            return
+        paths = [run.path, *self.overlays.seen()]
+
+        def saved() -> Path:
+            if path.suffix == ".csv":
+                return write_numbers(paths, choice, self.rows_wanted, path)
+            if isinstance(choice, Figure):
+                return plot(paths, path, choice.name, width=width)
+            figure = next((one.name for one in self._figures.values() if one.table == choice.table), "")
+            if not figure or not choice.axis:
+                raise InputError(
+                    f"table {choice.table} has no declared figure over a column; save its numbers as .csv, or use Copy"
+                )
+            return plot(paths, path, figure, x=choice.axis, y=choice.signal, width=width)
+
+        self._session.ask(saved, lambda made: self._session.tell("INFO", f"saved as {made}"))
+
+    @property
+    def rows_wanted(self) -> int:
+        """How many of the newest rows are shown."""
+        return int(self.rows.currentData())
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setPixmap(self.shown.grab())
+        self._session.tell("INFO", "the picture is in the clipboard")
 
     # --- the run that is shown ---
 
@@ -415,6 +477,32 @@ class SignalsPanel(QWidget):
         empty = "no run is shown" if run is None else "this run has no table of numbers"
         nothing = "no rows yet" if not self._size else ""
         self.plot.say(nothing if choice is not None else empty)
+
+
+def write_numbers(paths: Sequence[Path], choice: CurveChoice | Figure, rows: int, path: Path) -> Path:
+    """Write what is drawn of some runs as CSV, in the units of their files: a row a point, with its run and curve."""
+    lines: list[Sequence[Any]] = [("run", "curve", "x", "y", "low", "high")]
+    for one in paths:
+        with RunFile(one) as run:
+            contents = _read(run, choice, rows)
+        if isinstance(contents, Curves):
+            named = contents.names or [""] * len(contents.curves)
+            for name, (x, y) in zip(named, contents.curves, strict=True):
+                lines += [
+                    (one.stem, name, *point, "", "") for point in zip(x.tolist(), y.tolist(), strict=True)
+                ]
+            continue
+        assert isinstance(choice, Figure)
+        for mark in compose(choice, [contents]).marks:
+            ends = [[""] * len(mark.x) if end is None else end.tolist() for end in (mark.low, mark.high)]
+            y = mark.y.tolist() + [""] * (len(mark.x) - len(mark.y))  # bars have an edge more
+            points = zip(mark.x.tolist(), y, *ends, strict=False)
+            lines += [(one.stem, mark.label, *point) for point in points]
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    with whole_file(path) as draft:
+        draft.write_text(text.getvalue(), encoding="utf-8", newline="")
+    return path
 
 
 def _read(run: RunFile, choice: CurveChoice | Figure, rows: int) -> Contents:

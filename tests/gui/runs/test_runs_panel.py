@@ -11,11 +11,13 @@ from PySide6.QtWidgets import QDialogButtonBox
 from shiboken6 import Shiboken
 from window_steps import PATIENCE
 
+import mho
 from mho.gui.runs.compare_view import CompareView, differences
 from mho.gui.runs.panel import FORMS, ExportDialog, RunsPanel
 from mho.gui.runs.preview import read_facts
 from mho.gui.runs.table import COLUMNS
 from mho.gui.session.session import Session
+from mho.gui.signals.figure_plot import FigurePlot
 from mho.runs import Layout, RecordedParameter, RunHeader, RunIndex, RunWriter
 from mho.runs.index import index
 
@@ -210,6 +212,28 @@ def test_runs_are_compared(qtbot, panel):
     assert "status" in rows
     assert "bits" not in rows  # the same in all
     view.close()
+
+
+def test_runs_that_refine_nothing_are_compared_by_the_figure_that_they_have_in_common(qtbot, panel, folder):
+    for seed, name in enumerate(("first", "second")):
+        mho.run(mho.IV(rows="0", columns="0"), "arrays", seed=seed, output=folder / f"{name}.h5")
+    mho.run(mho.Read(rows="0", columns="0"), "arrays", seed=1, output=folder / "read.h5")
+    panel.index.update()
+    qtbot.waitUntil(lambda: {"second", "read"} <= set(names(panel)), timeout=PATIENCE)
+
+    def compared(*chosen):
+        choose(panel, *chosen)
+        qtbot.mouseClick(panel.compare, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: panel.findChild(CompareView) is not None, timeout=PATIENCE)
+        view = panel.findChild(CompareView)
+        plots = [plot for plot in view.findChildren(FigurePlot) if plot.drawn]
+        view.close()
+        qtbot.waitUntil(lambda: panel.findChild(CompareView) is None, timeout=PATIENCE)
+        return plots
+
+    (plot,) = compared("first", "second")
+    assert {label.text.partition(",")[0] for _, label in plot.legend.items} == {"first", "second"}
+    assert compared("first", "read") == []  # nothing in common
 
 
 def test_only_what_differs_is_listed(qtbot, panel, folder):

@@ -1,5 +1,7 @@
 """The panel of signals: what a user can have shown of tables, waveforms, and earlier runs."""
 
+import csv
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +13,12 @@ from figure_samples import write_samples
 from PySide6.QtCore import QPointF, Qt
 from window_steps import PATIENCE
 
+import mho
 from mho.analysis import palette
 from mho.gui.pictures import NO_CELL
 from mho.gui.session.session import Session
 from mho.gui.signals.panel import MOST_OVERLAID, SignalsPanel
-from mho.runs import Column, Figure, Layout, Map, ReferencePoints, RunHeader, RunWriter, Table
+from mho.runs import Column, Figure, Layout, Map, ReferencePoints, RunFile, RunHeader, RunWriter, Table
 
 
 @pytest.fixture
@@ -487,3 +490,62 @@ def test_a_curve_of_which_no_point_can_be_shown_is_left_out_and_the_window_lives
     shown = [item.getOriginalDataset()[1] for item in panel.figure_plot.drawn]
     assert shown
     assert all(np.isfinite(values).any() for values in shown)
+
+
+@pytest.fixture
+def swept_run(tmp_path):
+    path = tmp_path / "iv.h5"
+    mho.run(mho.IV(rows="0", columns="0:2"), "arrays", seed=1, output=path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", daily(["pdf", "svg", "png"], 1))
+def test_a_figure_is_saved_at_the_width_of_a_column(panel, session, swept_run, tmp_path, suffix, qtbot):
+    session.open_run(swept_run)
+    said = []
+    session.message.connect(lambda level, text, _: said.append((level, text)))
+    panel.picture_width.setCurrentText("column, 85 mm")
+    target = tmp_path / f"figure.{suffix}"
+    panel.save_as(target)
+    qtbot.waitUntil(lambda: bool(said), timeout=PATIENCE)
+    assert said == [("INFO", f"saved as {target}")]
+    assert target.stat().st_size > 1000
+    if suffix == "svg":
+        (width,) = re.findall(r'<svg[^>]* width="([\d.]+)pt"', target.read_text("utf-8"))
+        assert float(width) == pytest.approx(85.0 / 25.4 * 72.0, abs=1.0)
+
+
+def test_the_numbers_of_a_figure_are_saved_with_those_of_the_runs_over_it(
+    panel, session, swept_run, tmp_path, qtbot
+):
+    other = tmp_path / "other.h5"
+    mho.run(mho.IV(rows="3", columns="0"), "arrays", seed=2, output=other)
+    session.open_run(swept_run)
+    panel.overlays.lay_over(other)
+    qtbot.waitUntil(lambda: len(list(panel.overlays.checked())) == 1, timeout=PATIENCE)
+    panel.save_as(tmp_path / "numbers.csv")
+    qtbot.waitUntil((tmp_path / "numbers.csv").exists, timeout=PATIENCE)
+    with (tmp_path / "numbers.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["run"] for row in rows} == {"iv", "other"}
+    with RunFile(swept_run) as run:
+        voltage, current = (np.sort(np.abs(run.column("sweeps", name))) for name in ("voltage", "current"))
+    mine = [row for row in rows if row["run"] == "iv"]
+    assert max(float(row["x"]) for row in mine) == pytest.approx(voltage[-1])
+    assert max(float(row["y"]) for row in mine if row["y"]) == pytest.approx(current[-1])
+
+
+def test_columns_of_the_users_choice_are_saved_as_seen(panel, session, tmp_path, qtbot):
+    session.open_run(write_waveforms(tmp_path / "run.h5"))
+    choose(qtbot, panel.signal, "peak")
+    said = []
+    session.message.connect(lambda level, text, _: said.append((level, text)))
+    panel.save_as(tmp_path / "peak.csv")
+    qtbot.waitUntil((tmp_path / "peak.csv").exists, timeout=PATIENCE)
+    with (tmp_path / "peak.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["y"]) for row in rows] == list(range(12))
+    panel.save_as(tmp_path / "no-folder" / "peak.csv")
+    qtbot.waitUntil(lambda: len(said) == 2, timeout=PATIENCE)
+    assert said[1][0] == "ERROR"
+    assert "cannot be written" in said[1][1]
