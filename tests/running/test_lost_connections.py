@@ -34,6 +34,7 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "contact": (lambda contacts: contacts.conductance, 0.5e-9),
     "response": (lambda responses: responses.conductance, 0.5e-6),
     "switching": (lambda switched: switched.conductance, 0.5e-6),
+    "pulses": (lambda pulsed: pulsed.conductance, 0.5e-6),
     "endurance": (lambda endured: endured.conductance, 0.5e-6),
     "disturb": (lambda disturbed: disturbed.conductance, 0.5e-6),
     "retention": (lambda retained: retained.conductance, 0.5e-6),
@@ -55,7 +56,9 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "factorisation": (lambda found: found["error"], 2 * 2**-3),
     "train": (lambda result: [row["last_loss"]["median"] for row in result.summary["optimisers"]], 0.1),
 }
-OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
+OF_RESISTORS = {
+    "read", "iv", "response", "switching", "pulses", "endurance", "disturb", "retention", "noise", "map",
+}  # fmt: skip
 """What is compared on cells that no pulse changes."""
 # What acts on a cell and may have been carried out, and the question after it whether the board is still in its mode: it is
 # not repeated.
