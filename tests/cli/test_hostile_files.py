@@ -501,7 +501,7 @@ def test_a_summary_of_other_kinds_is_shown_all_the_same(whole: bytes, tmp_path: 
     told = {"converged": "yes", "bits": "x", "certificate": 7, "solution": {"a": 1}, "cycles": 3, "forecast_rho": None,
             "mvm_outputs": [], "encoding": 5, "reason": [1], "bits_asked": {}, "virtual_seconds": "long"}  # fmt: skip
     path = texts(tmp_path / "run.h5", whole, "result/values", json.dumps(told))
-    code, out, err = shell("show", path)
+    code, out, err = shell("show", path, "--all")
     assert (code, err) == (0, "")
     assert "yes" in out
 
