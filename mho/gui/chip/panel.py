@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QPushButton, QStackedWidget, QWidget
 
-from mho.analysis.reports import lost_cells, read_chip
+from mho.analysis.reports import lost_cells, read_chip, read_description
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.defects import Place, chip_with_defects
 from mho.chip_maps.levels import Levels
@@ -160,8 +159,8 @@ class ShownChip:
 def read_voltage(run: RunFile) -> float | None:
     """Return the voltage at which a run read cells, V, by the bench in its file; None where that cannot be read."""
     try:
-        return float(tomllib.loads(run.bench)["read"]["voltage"])
-    except (RunFileError, tomllib.TOMLDecodeError, LookupError, TypeError, ValueError):
+        return float(read_description(run.bench)["read"]["voltage"])
+    except (RunFileError, LookupError, TypeError, ValueError):
         return None
 
 
