@@ -98,10 +98,13 @@ def act_by_hand(
         time.sleep(LOOK / 2)
 
 
+END_WITHIN = 2.0  # s that a runner may take to hear that a session ends
+
+
 def end_by_hand(path: Path, bench: str) -> None:
     """End the session by hand on a bench; nothing where there is none."""
     with contextlib.suppress(QueueError):
-        runners.RunnerClient(path, bench).act("", {})
+        runners.RunnerClient(path, bench).act("", {}, END_WITHIN)
 
 
 def start_runner(path: Path, bench: str) -> Said:

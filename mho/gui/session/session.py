@@ -266,7 +266,9 @@ class Session(QObject):
         self._hearing.start(HEAR_PERIOD)
 
     def close(self) -> None:
-        """Stop listening; the runner and its job go on."""
+        """Stop listening; the runner and its job go on, but for a session by hand, whose hand is gone."""
+        if self.listens and self.held_by_hand:
+            end_by_hand(self.queue_path, self.bench)
         self._stop_listening()
         self._shown.stop()
         self._tasks.close(0.0)

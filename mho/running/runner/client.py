@@ -57,12 +57,14 @@ class RunnerClient:
         """Stop the running job, which must be `job`, at its next safe point."""
         return self._ask(Request(command="abort", job=job))
 
-    def act(self, procedure: str, parameters: Mapping[str, Any]) -> RunnerState:
+    def act(
+        self, procedure: str, parameters: Mapping[str, Any], within: float = ANSWER_WITHIN
+    ) -> RunnerState:
         """Let the session by hand carry out a procedure as its next act; without a name the session ends.
 
-        `QueueError` where no session is open.
+        The runner has `within` seconds to answer. `QueueError` where no session is open.
         """
-        return self._ask(Request(command="act", procedure=procedure, parameters=dict(parameters)))
+        return self._ask(Request(command="act", procedure=procedure, parameters=dict(parameters)), within)
 
     def emergency_stop(self) -> RunnerState:
         """Break off the running job at once, make the bench safe, and hold the queue.

@@ -15,6 +15,7 @@ from mho.gui.session.session import Session
 from mho.gui.window.main_window import MainWindow
 from mho.procedures.cell_range import parse_lines
 from mho.procedures.stream import ActChanged
+from mho.running.queue import JobStatus
 from mho.runs import RunFile
 
 LEFT = Qt.MouseButton.LeftButton
@@ -147,3 +148,8 @@ def test_cells_are_formed_set_and_swept_by_hand_with_a_real_runner(
     assert window.panel("Experiments").conditions.after() == str(ended[-1].path)
     press(panel.acts.end, qtbot)
     qtbot.waitUntil(lambda: [str(job.status) for job in session.jobs] == ["finished"], timeout=PATIENCE)
+    press(panel.acts.buttons["Read"], qtbot)  # another session, which goes with its window
+    qtbot.waitUntil(lambda: len(ended) == 7, timeout=PATIENCE)
+    number = max(job.id for job in session.jobs)
+    window.close()
+    assert desk.wait(number, JobStatus.FINISHED).conclusion.line == "1 act"
