@@ -256,7 +256,7 @@ def test_a_result_within_a_mapping_is_shown_and_found(shell):
                 "certificate": {"residual": 1.5e-9, "bound": {"error": 0.25}},
             }
         )
-    _, out, _ = shell("show", path)
+    _, out, _ = shell("show", path, "--all")
     assert {"certificate.residual", "certificate.bound.error", "1.5e-09"} <= set(out.split())
     assert "the residual passes" in out
     for where, found in (("bits>=24", 1), ("bits>24", 0), ("certificate.residual<1e-8", 1)):
