@@ -1,8 +1,9 @@
 """Ten tasks of a device researcher, done in the window with mouse and keys by a real runner: how many clicks, how long.
 
-Each task is a list of real events (offscreen): a click, a drag or a menu's entry counts as a click, typing into a field
-as none. A task counts as done when what it was for is there: a run file with the conductance, a job that says why it
-failed, a bench that was read back as safe. What the window cannot do yet is listed as not done.
+Each task is done by Qt's mouse and key events (offscreen); typing counts as no click. What a test cannot reach by events
+(a tab brought to the front, a list's entry, the name in a file dialog) is called and counted as the clicks it takes.
+A task counts as done when what it was for is there: a run file with the conductance, a job that says why it failed, a
+bench that was read back as safe. What the window cannot do yet is listed as not done.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from queue_runners import Desk, eventually, running
 
 import mho
-from mho.errors import Aborted, QueueError
+from mho.errors import Aborted, InputError, QueueError
 from mho.procedures.stream import ActChanged, ActWanted, Control, Event
 from mho.running.by_hand import ByHand
 from mho.running.continuing import rerun
@@ -92,6 +92,17 @@ def test_the_run_file_of_an_act_is_repeated_bit_for_bit(tmp_path: Path) -> None:
         read = done(control, heard, "read")
     again = rerun(read.path, output=tmp_path / "again.h5")
     assert again.equal
+
+
+def test_a_session_is_not_repeated_and_nothing_goes_on_from_it_but_from_its_acts(tmp_path: Path) -> None:
+    with session(tmp_path, "arrays") as (control, heard):
+        act = done(control, heard, "read")
+    (own,) = tmp_path.glob("*byhand*.h5")
+    with pytest.raises(InputError, match="the run file of its last act"):
+        rerun(own, output=tmp_path / "again.h5")
+    with pytest.raises(InputError, match="the run file of its last act"):
+        mho.run(mho.Read(), after=own, output=tmp_path / "next.h5")
+    mho.run(mho.Read(rows="0", columns="0"), "arrays", after=act.path, output=tmp_path / "next.h5")
 
 
 def test_an_act_that_is_refused_is_said_and_the_session_goes_on(tmp_path: Path) -> None:

@@ -320,6 +320,7 @@ class ChipPanel(QWidget):
         self._before: Mapping[
             str, CellGrid
         ] = {}  # of the run before on the same chip, until they are taken over
+        self._stays = False  # whether the view stays as it is when a run is opened
         self._path: Path | None = None  # of the run that is shown
         self.painter: CellPainter | None = None
         self._build()
@@ -391,6 +392,7 @@ class ChipPanel(QWidget):
         self._merge_before()
         before, self._before = self._shown.grids, {}
         self._feed = self.painter = None
+        self._stays = False
         if run is None:
             self.side.show_all()
             self._path = None
@@ -399,7 +401,9 @@ class ChipPanel(QWidget):
         with self._said_if_damaged():
             chip = read_chip(run)
             self._feed = CellFeed(run, chip)
-            if self._session.held_by_hand or goes_on(run, self._path):
+            same_session = {run.path, self._path} <= self._session.acted
+            self._stays = run.path in self._session.acted or goes_on(run, self._path)
+            if same_session or goes_on(run, self._path):
                 self._before = before
                 self.side.history.rest()
             else:
@@ -450,13 +454,13 @@ class ChipPanel(QWidget):
             self.painter = None
             self.side.show_all()
             return
-        if not self._before or grid.shape != self.canvas.shape:
+        if not self._stays or grid.shape != self.canvas.shape:
             self.canvas.show_array(grid.shape)
         self.bar.show_array(name, grid, self._shown.bad[name], self._shown.levels)
         self.acts.show_levels(0 if self._shown.levels is None else self._shown.levels.top)
         self.canvas.show_outlines(self._shown.outlined(name))
         self._show_quantity()
-        if not self._before:  # else the user goes on with the same cells
+        if not self._stays:  # else the user goes on with the same cells
             self.side.show_all()
             self._zoom_to_used()
         self._read_out()

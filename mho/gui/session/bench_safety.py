@@ -100,7 +100,8 @@ class SafetyRecord:
         """Store the state of the bench's queue, with its notes on the outputs and their times."""
         self._lane = lane
         if lane.confirmed is not None:
-            self._confirm(lane.confirmed, lane.confirmed_by, "runner")
+            after_a_job = lane.confirmed_by.startswith("read back when job")
+            self._confirm(lane.confirmed, lane.confirmed_by, "runner" if after_a_job else "fresh process")
         if lane.acknowledged is not None:
             when = datetime.fromtimestamp(lane.acknowledged)
             text = f"taken on somebody's word at {clock(when)}; nobody has read it back since"

@@ -237,6 +237,8 @@ class Session(QObject):
         """Fields of an order beside procedure and parameters with which a session by hand is opened."""
         self.acting = ""  # what is being done by hand
         self._wanted = 0  # acts that were asked for and are not over
+        self._has_acted = False  # whether this window has asked for an act
+        self.acted: set[Path] = set()  # run files of the acts of one session by hand
         self._following = True
         self._followed: Path | None = None  # the last run file of the runner that was to be shown
         self._tasks = TaskThread("background", self, self.tell)
@@ -267,7 +269,7 @@ class Session(QObject):
 
     def close(self) -> None:
         """Stop listening; the runner and its job go on, but for a session by hand, whose hand is gone."""
-        if self.listens and self.held_by_hand:
+        if self.listens and self._has_acted and self.held_by_hand:
             end_by_hand(self.queue_path, self.bench)
         self._stop_listening()
         self._shown.stop()
@@ -287,7 +289,7 @@ class Session(QObject):
         self.jobs, self.lane, self.runner = [], None, None
         self.silent = self._refused = ""
         self.heard = False
-        self.acting, self._wanted = "", 0
+        self.acting, self._wanted, self._has_acted, self.acted = "", 0, False, set()
         self._record = SafetyRecord()
         self.jobs_changed.emit([])
         self.runner_changed.emit(None)
@@ -403,6 +405,7 @@ class Session(QObject):
         path, bench = self.queue_path, self.bench
         order = job_queue.Order(job_queue.BY_HAND, {}, bench, folder=Path.cwd(), **self.conditions())
         self._wanted += 1
+        self._has_acted = True
         self.acting = self.acting or procedure
         self.act_changed.emit(None)
 
@@ -439,6 +442,7 @@ class Session(QObject):
         self.act_changed.emit(event)
         if not event.outcome:
             self.acting = event.title
+            self.acted = {event.path, *(self.acted if event.number > 1 else ())}
             if self._following and event.path.exists():
                 self._shown.open_soon(event.path)
             return

@@ -96,7 +96,7 @@ class SafetyLight(Badge):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("safety of the bench")
-        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("SAFE 59 min, Check bench") + 24)
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("SAFE 59 min, fresh process") + 24)
         self.why = ElidedLabel()
         self._safety: Safety | None = None
         self._ageing = QTimer(self)
