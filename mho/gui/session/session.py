@@ -338,8 +338,9 @@ class Session(QObject):
         return self._following
 
     def _follow(self, jobs: list[job_queue.Job]) -> None:
-        """Show the run file of the job that runs, when it is there for the first time."""
-        current = next((job.run for job in jobs if job.status in ("running", "paused")), None)
+        """Show the run file of the job that runs, when it is there for the first time; of a session by hand its acts."""
+        running = (job for job in jobs if job.status in ("running", "paused"))
+        current = next((job.run for job in running if job.order.procedure != job_queue.BY_HAND), None)
         if self._following and current is not None and current != self._followed and current.exists():
             self._followed = current
             self._shown.open_soon(current)

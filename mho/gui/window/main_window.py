@@ -112,6 +112,7 @@ class SafetyLight(Badge):
     def _show(self) -> None:
         if self._safety is not None:
             self.paint(self._safety.in_short(datetime.now()), LIGHTS[self._safety.verdict])
+            self.setMinimumWidth(max(self.minimumWidth(), self.sizeHint().width()))  # at once, before any layout
             self.setToolTip(self._safety.text)
 
 

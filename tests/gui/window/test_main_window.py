@@ -617,6 +617,8 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
         assert words in session.safety.text
         assert (light.text().startswith(verdict.value), light.why.text()) == (True, session.safety.text)
         assert light.width() >= light.sizeHint().width()
+        light.show_safety(replace(session.safety, since=NOW - timedelta(minutes=48), source="fresh process"))
+        assert light.width() >= light.sizeHint().width()  # as long as it gets
         assert f"background: {LIGHTS[verdict]};" in light.styleSheet()
 
 
