@@ -283,6 +283,7 @@ class QueuePanel(widgets.Themed):
         tip = "start the process that carries the queue out; it goes on when this window is closed"
         self.start = widgets.button("Start runner", session.ensure_runner, tip)
         self.release = widgets.button("Resume", lambda: session.command("resume"))
+        self._removed: list[Any] = []  # jobs, the last one last
         self._actions: dict[str, QAction] = {}
         self._can: dict[str, Callable[[JobLine], bool]] = {}  # whether it can be done with a job
         self._make_actions()
@@ -300,6 +301,9 @@ class QueuePanel(widgets.Themed):
 
     def _make_actions(self) -> None:
         change = self.session.change_queue
+
+        def remove(job: job_queue.Job) -> None:
+            change(lambda queue: queue.remove(job.id), self._removed.append)
 
         def reveal(job: job_queue.Job) -> None:
             assert job.run is not None
@@ -324,10 +328,9 @@ class QueuePanel(widgets.Themed):
             ("Down", "Alt+Down", "later in the line", partial(self._shift, by=1), waits),
             ("Open", "Return", "show its run file", self._open, has_run),
             ("Edit", "F2", edit, self._edit, lambda _: True),
-            ("Reveal", "Ctrl+R", "show its run file's folder", reveal, has_run),
+            ("Show file", "Ctrl+R", "show its run file's folder", reveal, has_run),
             (
-                "Forget", "Shift+Del", "take it off the list; its run file stays",
-                lambda job: change(lambda queue: queue.remove(job.id)),
+                "Remove", "Shift+Del", "take it off the list (Ctrl+Z puts it back); its run file stays", remove,
                 lambda line: not line.runs and not is_left(line.job),
             ),
         )  # fmt: skip
@@ -336,6 +339,19 @@ class QueuePanel(widgets.Themed):
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.addAction(action)
             self._actions[text], self._can[text] = action, can
+        undo = widgets.action(
+            self, "Undo remove", "Ctrl+Z", "put the job that was removed last back", self._put_back
+        )
+        undo.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.addAction(undo)
+
+    def _put_back(self) -> None:
+        """Put the job back that was removed last."""
+        if not self._removed:
+            self.session.tell("INFO", "no job was removed in this window that could be put back")
+            return
+        removed = self._removed.pop()
+        self.session.change_queue(lambda queue: queue.put_back(removed))
 
     # --- what is shown ---
 

@@ -37,6 +37,7 @@ class FigureOptions(TypedDict, total=False):
     y: str
     formula: Names
     fit: str
+    every: bool
     width: str | float | None
 
 
@@ -51,7 +52,7 @@ def draw(*paths: RunPath, figure: str = "", **options: Unpack[FigureOptions]) ->
     paths : path
         Run files, or folders that hold some; of several, the first one's figures are drawn over all of them.
     figure : str
-        Name of one figure; all of them without.
+        Name of one figure; without it the leading ones, the first four that the run declares.
     by : str or sequence of str
         What runs are grouped by: a fact (preset, bench, chip, host, procedure, status, run, ...), a parameter or a result,
         as in ``mho runs --where``; several names in one text are separated by commas. Runs that differ in their seed
@@ -69,6 +70,8 @@ def draw(*paths: RunPath, figure: str = "", **options: Unpack[FigureOptions]) ->
     fit : str
         ``linear``, ``log``, ``exp``, ``power`` or ``arrhenius`` to curves, ``weibull`` or ``lognormal`` to histograms and
         distributions; numbers with 95 % intervals and how good it is stand below the figure.
+    every : bool
+        Without `figure`, draw all that the run declares, not the leading ones alone.
     width : str or float, optional
         ``column`` (85 mm), ``full`` (178 mm) or mm: a figure for a paper, with letters of 7 to 8.5 points.
 
@@ -112,7 +115,7 @@ def plot(
         Picture (``.png``, ``.svg`` or ``.pdf``) or a folder; a picture of that name is replaced. By default beside the
         first run file, ``<run>.png``, or ``<run>-<figure>.png``; of a folder, in it, named as it is.
     figure : str
-        Name of one figure; all of them without.
+        Name of one figure; without it the leading ones, as of `draw`.
     on_skipped : callable, optional
         Called with path and reason of each file that cannot be read and is left out.
     **options
@@ -154,12 +157,12 @@ def plot(
 
 def _request(
     figure: str, by: Names = "", panels: bool = False, ratio: bool = False, x: str = "", y: str = "",
-    formula: Names = (), fit: str = "", width: str | float | None = None,
+    formula: Names = (), fit: str = "", every: bool = False, width: str | float | None = None,
 ) -> FigureRequest:  # fmt: skip
     """Return what is asked for, once it is checked."""
     names = tuple(filter(None, map(str.strip, by.split(",")))) if isinstance(by, str) else tuple(by)
     formulas = ((formula,) if formula else ()) if isinstance(formula, str) else tuple(formula)
-    return FigureRequest(figure, names, panels, ratio, x, y, formulas, fit, _millimetres(width))
+    return FigureRequest(figure, names, panels, ratio, x, y, formulas, fit, every, _millimetres(width))
 
 
 def _millimetres(width: str | float | None) -> float | None:
@@ -186,7 +189,7 @@ def _drawn(paths: Sequence[RunPath], request: FigureRequest) -> tuple[Sheet, lis
         from mho.analysis.reports.collection import find_runs
 
         files = list(find_runs(*paths))
-    plain = request == FigureRequest(request.figure) and 0 < len(files) <= MOST_RUNS
+    plain = request == FigureRequest(request.figure, every=request.every) and 0 < len(files) <= MOST_RUNS
     if plain and request.figure:
         from mho.analysis.figures.over_runs.standard_set import over_table
 
@@ -201,7 +204,7 @@ def _drawn(paths: Sequence[RunPath], request: FigureRequest) -> tuple[Sheet, lis
         runs = [stack.enter_context(RunFile(path)) for path in files]
         from mho.analysis.figures.sheet import draw_runs  # Matplotlib takes its time
 
-        return draw_runs(runs, request.figure), []
+        return draw_runs(runs, request.figure, every=request.every), []
 
 
 def plot_panels(title: str, drawings: Sequence[Drawing], output: RunPath) -> Path:

@@ -21,7 +21,7 @@ from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images, place_images
 from mho.analysis.figures.rendering.lettering import say_nothing_there
 from mho.analysis.figures.values.figure_reading import gather
-from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, find_figure, fits
+from mho.analysis.figures.values.figures_of_run import LEADING, figure_of, figures_of, find_figure, fits
 from mho.analysis.grouping import short_names
 from mho.analysis.reports.summary import read_bench
 from mho.escaping import visible
@@ -90,17 +90,18 @@ class Sheet(matplotlib.figure.Figure):
         return picture.getvalue(), {"width": round(width * CSS_DOTS), "height": round(height * CSS_DOTS)}
 
 
-def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
-    """Draw runs from their present files, all figures of the first, or one by its name; pyplot does not know the sheet.
+def draw_runs(runs: Sequence[RunFile], figure: str = "", *, every: bool = False) -> Sheet:
+    """Draw runs from their present files: the leading figures of the first, or `every` one, or one by its name.
 
     Raises `RunFileError`: when a file is damaged, or lacks the figure or its data.
     """
     figures = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
     figures = tuple(_with_beside(one, runs[1:]) for one in figures)
     title = _title(runs)
-    if len(figures) > MOST:
-        title += f"   ·   {MOST} of {len(figures)} figures"
-    drawings = [(one.is_image, _composed(one, runs, must=bool(figure))) for one in figures[:MOST]]
+    most = MOST if every else LEADING
+    if len(figures) > most:
+        title += f"   ·   {most} of {len(figures)} figures"
+    drawings = [(one.is_image, _composed(one, runs, must=bool(figure))) for one in figures[:most]]
     planes = [drawing for is_map, drawing in drawings if not is_map]
     return _sheet(planes, [drawing for is_map, drawing in drawings if is_map], title)
 

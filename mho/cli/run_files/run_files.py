@@ -76,11 +76,12 @@ def plot(
     ratio: Annotated[
         bool, typer.Option("--ratio", help="below curves, the ratio to the first group")
     ] = False,
+    every: Annotated[bool, typer.Option("--all", help="all figures, not the leading ones alone")] = False,
     *,
     values: DrawnValues,
     width: Annotated[str, typer.Option(help="for a paper: column, full, or mm")] = "",
 ) -> None:
-    """Draw the figures of a run, of several laid over one another, or of many in groups."""
+    """Draw the leading figures of a run, of several laid over one another, or of many in groups."""
 
     def skipped(path: str, reason: str) -> None:
         say(f"skipped: {reason}", err=True)
@@ -88,7 +89,7 @@ def plot(
     say(
         analysis.plot(
             runs, output, figure, by=by, panels=panels, ratio=ratio, x=values.x, y=values.y, fit=values.fit,
-            formula=values.formula or (), width=width or None, on_skipped=skipped,
+            formula=values.formula or (), every=every, width=width or None, on_skipped=skipped,
         )
     )  # fmt: skip
     if tries := reports.left_out_tries(*runs):

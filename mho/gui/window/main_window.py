@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt, QTimer, Signal, qVersion
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -32,6 +33,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
     QMenu,
+    QMessageBox,
     QPushButton,
     QSizePolicy,
     QStatusBar,
@@ -112,7 +114,9 @@ class SafetyLight(Badge):
     def _show(self) -> None:
         if self._safety is not None:
             self.paint(self._safety.in_short(datetime.now()), LIGHTS[self._safety.verdict])
-            self.setMinimumWidth(max(self.minimumWidth(), self.sizeHint().width()))  # at once, before any layout
+            self.setMinimumWidth(
+                max(self.minimumWidth(), self.sizeHint().width())
+            )  # at once, before any layout
             self.setToolTip(self._safety.text)
 
 
@@ -286,6 +290,7 @@ class ShortcutsDialog(QDialog):
 
 
 STOP = "stop"  # the topic of what is said of an emergency stop
+MOST_RECENT = 10  # files in a menu of recent ones
 LAYOUT = 2  # version of the docks; a new number discards saved layouts
 THEMES: dict[widgets.Choice, str] = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
@@ -319,6 +324,7 @@ class MainWindow(QMainWindow):
         self._escape = EscapeTwice(self)
         self._escape.pressed.connect(lambda: session.emergency_stop())
         session.run_opened.connect(self._show_title)
+        session.bench_changed.connect(self._keep_bench)
         session.jobs_changed.connect(self._offer_guide)
         session.message.connect(self.messages.say)
         session.stop_told.connect(self._take_stop)
@@ -335,6 +341,7 @@ class MainWindow(QMainWindow):
         session = self.session
         files = self.menuBar().addMenu("&File")
         self._add(files, "Open run…", "Ctrl+O", "show a run file", self._choose_run)
+        files.addMenu(self._recent_menu("Recent runs", "recent runs", session.open_run))
         self._add(files, "Close run", "Ctrl+W", "show no run", session.close_run)
         self.follow = self._add(
             files, "Follow the running job", "Ctrl+L", "show its run file as it begins", lambda: None
@@ -349,6 +356,7 @@ class MainWindow(QMainWindow):
         self._add(bench, "Simulated bench", "", "no hardware", lambda: self._turn_to("simulated"))
         self._add(bench, "Chip without instruments", "", "many solves, fast", lambda: self._turn_to("arrays"))
         self._add(bench, "Open bench file…", "Ctrl+B", "turn to another bench", self._choose_bench)
+        bench.addMenu(self._recent_menu("Recent benches", "recent benches", self._turn_to))
         bench.addSeparator()
         bench.addActions(list(self.commands.commands.values()))
         self._add(bench, "Start runner", "", "a process that outlives the window", session.ensure_runner)
@@ -366,6 +374,36 @@ class MainWindow(QMainWindow):
         help_ = self.menuBar().addMenu("&Help")
         self._add(help_, "Keyboard shortcuts", "F1", "list the keys", self.show_shortcuts)
         self._add(help_, "Guided run", "", "two minutes on the simulated bench", self.show_guide)
+        self._add(help_, "About mho", "", "version, licence, where things are kept", self.show_about)
+
+    def _recent_menu(self, text: str, setting: str, act: Callable[[str], Any]) -> QMenu:
+        """Return a menu of the files that were opened last, of which `act` opens one again."""
+        menu = QMenu(text, self)
+
+        def fill() -> None:
+            menu.clear()
+            paths = self._recent(setting)
+            for path in paths:
+                menu.addAction(path.replace("&", "&&"), partial(act, path))
+            if not paths:
+                menu.addAction("none yet").setEnabled(False)
+
+        menu.aboutToShow.connect(fill)
+        return menu
+
+    def _recent(self, setting: str) -> list[str]:
+        """Return the files that were opened last and are still there, the last one first."""
+        kept = self.settings.value(setting, [])
+        paths = (
+            [kept] if isinstance(kept, str) else kept if isinstance(kept, list) else []
+        )  # one alone is no list
+        return [path for path in paths if isinstance(path, str) and path and Path(path).exists()]
+
+    def _remember(self, setting: str, path: Path) -> None:
+        """Keep a file among those that were opened last."""
+        text = str(path.absolute())
+        others = [one for one in self._recent(setting) if one != text]
+        self.settings.setValue(setting, [text, *others][:MOST_RECENT])
 
     def _theme_menu(self) -> QMenu:
         menu = QMenu("Theme", self)
@@ -393,6 +431,8 @@ class MainWindow(QMainWindow):
         return self.panels.panel(title)
 
     def _show_title(self, run: RunFile | None) -> None:
+        if run is not None:
+            self._remember("recent runs", run.path)
         shown = "" if run is None else f"{run.path.name} - "
         self.setWindowTitle(f"{shown}{self.session.folder} - mho")
 
@@ -427,6 +467,23 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
 
+    def show_about(self) -> None:
+        """Say which mho this is, on what, and where its files are."""
+        from importlib.metadata import version  # takes its time
+
+        rows = (
+            ("Version", version("mho")), ("Python", platform.python_version()), ("Qt", qVersion()),
+            ("System", platform.platform()), ("Licence", "MIT"), ("Runs", str(self.session.folder)),
+            ("Queue", str(self.session.queue_path)), ("Settings", self.settings.fileName()),
+        )  # fmt: skip
+        box = QMessageBox(
+            QMessageBox.Icon.NoIcon, "About mho", "mho: analogue matrix computing on RRAM chips", parent=self
+        )
+        box.setInformativeText("\n".join(f"{name}: {value}" for name, value in rows))
+        box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
     def _offer_guide(self, jobs: list[Any]) -> None:
         """Offer the guided run once, when queue and folder are empty."""
         self.session.jobs_changed.disconnect(self._offer_guide)
@@ -454,6 +511,10 @@ class MainWindow(QMainWindow):
         if bench != self.session.bench:
             self.session.set_bench(bench)
 
+    def _keep_bench(self, bench: str) -> None:
+        if bench.endswith(".toml"):
+            self._remember("recent benches", Path(bench))
+
     def _choose_bench(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Bench file", "", "Bench files (*.toml)")
         if path:
@@ -472,14 +533,16 @@ class MainWindow(QMainWindow):
             self.session.open_run(path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        """Accept dropped run files."""
-        if any(url.toLocalFile().endswith(".h5") for url in event.mimeData().urls()):
+        """Accept dropped run and bench files."""
+        if any(url.toLocalFile().endswith((".h5", ".toml")) for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Show the run file that was dropped."""
+        """Show the run file that was dropped, or turn to the bench whose file was."""
         paths = [url.toLocalFile() for url in event.mimeData().urls()]
-        self.session.open_run(next(path for path in paths if path.endswith(".h5")))
+        for suffix, act in ((".h5", self.session.open_run), (".toml", self._turn_to)):
+            for path in [one for one in paths if one.endswith(suffix)][:1]:
+                act(path)
         event.acceptProposedAction()
 
     # --- what is kept ---

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -276,12 +276,26 @@ class Queue:
             self._waiting(number)
             return self._set(number, status=JobStatus.SKIPPED, reason=reason, ended=time.time())
 
-    def remove(self, number: int) -> None:
-        """Delete a job that is not running; its run file stays."""
+    def remove(self, number: int) -> dict[str, Any]:
+        """Delete a job that is not running, and return what `put_back` needs; its run file stays."""
         with self._database.changing():
             if self.job(number).status in ACTIVE:
                 raise QueueError(f"job {number} is being run; abort it before it is removed")
+            (row,) = self._database.rows("SELECT * FROM jobs WHERE id = ?", (number,))
             self._database.execute("DELETE FROM jobs WHERE id = ?", (number,))
+        return dict(row)
+
+    def put_back(self, removed: Mapping[str, Any]) -> Job:
+        """Put a removed job back, with its number, status and place in line."""
+        number = int(removed["id"])
+        with self._database.changing():
+            if not self.removed(number):
+                raise QueueError(f"job {number} is in the queue already")
+            self._database.insert("jobs", removed)
+            self._database.execute(
+                "UPDATE jobs SET id = id WHERE id = ?", (number,)
+            )  # a change, for who listens
+            return self.job(number)
 
     def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
         """Delete all jobs of `statuses` but running ones; return how many. Run files stay."""

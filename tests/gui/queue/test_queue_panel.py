@@ -156,7 +156,7 @@ def test_a_job_is_moved_by_keys_and_stays_chosen(panel: QueuePanel, queue: Queue
 
 
 @pytest.mark.thorough
-def test_a_job_is_cloned_skipped_and_forgotten(panel: QueuePanel, queue: Queue, qtbot) -> None:
+def test_a_job_is_cloned_skipped_removed_and_put_back(panel: QueuePanel, queue: Queue, qtbot) -> None:
     (one,) = add(queue, panel, 1, qtbot)
     click(panel, 0, qtbot)
     trigger(panel, "Clone")
@@ -165,11 +165,18 @@ def test_a_job_is_cloned_skipped_and_forgotten(panel: QueuePanel, queue: Queue, 
     qtbot.keyClick(panel.view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: queue.job(one).status == "skipped", timeout=PATIENCE)
     qtbot.waitUntil(
-        lambda: panel._actions["Forget"].isEnabled() and not panel._actions["Abort"].isEnabled(),
+        lambda: panel._actions["Remove"].isEnabled() and not panel._actions["Abort"].isEnabled(),
         timeout=PATIENCE,
     )
-    trigger(panel, "Forget")
+    before, skipped = ids(panel), queue.job(one)
+    trigger(panel, "Remove")
     qtbot.waitUntil(lambda: one not in ids(panel), timeout=PATIENCE)
+    undo = next(action for action in panel.actions() if action.text() == "Undo remove")
+    undo.trigger()
+    qtbot.waitUntil(lambda: ids(panel) == before, timeout=PATIENCE)
+    assert queue.job(one) == skipped
+    undo.trigger()  # nothing more to put back
+    assert ids(panel) == before
 
 
 def test_the_result_of_a_job_is_opened_by_a_double_click(

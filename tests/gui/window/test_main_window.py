@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QLabel,
     QLineEdit,
+    QMenu,
+    QMessageBox,
     QTabBar,
     QTableWidget,
     QTableWidgetItem,
@@ -29,6 +31,7 @@ from queue_runners import LIVING
 from shiboken6 import Shiboken
 from window_steps import PATIENCE, drop_file
 
+import mho
 import mho.gui as gui
 from mho.analysis import palette
 from mho.gui import widgets
@@ -44,6 +47,7 @@ from mho.runs import Status
 
 LEFT = Qt.MouseButton.LeftButton
 NOW = datetime.now()
+ARRAYS = Path(mho.__file__).parent / "instruments" / "benches" / "arrays.toml"
 
 pytestmark = pytest.mark.usefixtures("own_locks")  # the window shows when another process used its bench
 
@@ -316,6 +320,53 @@ def test_a_damaged_file_is_a_message_and_the_window_lives(
 def test_a_run_dropped_on_the_window_is_shown(window: MainWindow, folder: Path) -> None:
     drop_file(window, folder / "one.h5", QPoint(600, 5))
     assert window.session.run_path == folder / "one.h5"
+
+
+def test_a_bench_file_dropped_on_the_window_is_turned_to(window: MainWindow, tmp_path: Path) -> None:
+    bench = tmp_path / "own.toml"
+    bench.write_text(ARRAYS.read_text("utf-8"), "utf-8")
+    drop_file(window, bench, QPoint(600, 5))
+    assert window.session.bench == str(bench)
+
+
+def test_runs_and_benches_that_were_opened_are_offered_again(
+    window: MainWindow, folder: Path, tmp_path: Path
+) -> None:
+    menus = {menu.title(): menu for menu in window.findChildren(QMenu)}
+
+    def offered(name: str) -> list[str]:
+        menus[name].aboutToShow.emit()
+        return [action.text() for action in menus[name].actions()]
+
+    assert offered("Recent runs") == ["none yet"]
+    for damaged in (7, "", ["", 3]):  # settings of somebody else
+        window.settings.setValue("recent runs", damaged)
+        assert offered("Recent runs") == ["none yet"]
+    run_samples.whole_run(folder / "two.h5")
+    for name in ("one.h5", "two.h5", "one.h5"):
+        window.session.open_run(folder / name)
+    assert offered("Recent runs") == [str(folder / "one.h5"), str(folder / "two.h5")]
+    window.session.close_run()
+    menus["Recent runs"].actions()[1].trigger()
+    assert window.session.run_path == folder / "two.h5"
+    bench = tmp_path / "own.toml"
+    bench.write_text(ARRAYS.read_text("utf-8"), "utf-8")
+    window.session.set_bench(str(bench))
+    window.session.set_bench("simulated")
+    assert offered("Recent benches") == [str(bench)]
+    menus["Recent benches"].actions()[0].trigger()
+    assert window.session.bench == str(bench)
+    bench.unlink()  # what is gone is not offered
+    assert offered("Recent benches") == ["none yet"]
+
+
+def test_about_says_which_mho_this_is_and_where_its_files_are(window: MainWindow) -> None:
+    window.show_about()
+    (box,) = window.findChildren(QMessageBox)
+    text = box.informativeText()
+    assert mho.__version__ in text
+    assert str(window.session.queue_path) in text
+    box.close()
 
 
 @pytest.mark.thorough

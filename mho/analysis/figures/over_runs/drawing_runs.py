@@ -16,6 +16,7 @@ from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figu
 from mho.analysis.figures.request import FigureRequest
 from mho.analysis.figures.sheet import Sheet
 from mho.analysis.figures.values.expressions import Formula, parse_formula
+from mho.analysis.figures.values.figures_of_run import LEADING
 from mho.analysis.grouping import (
     Group,
     RunCard,
@@ -59,7 +60,12 @@ def draw_over_runs(
     else:
         groups = None if overlaid else group_runs(request.by, runs)
         figures = read_figures(
-            runs, request.figure, skipped, lambda figure: _changed(figure, request, formulas), formulas
+            runs,
+            request.figure,
+            skipped,
+            lambda figure: _changed(figure, request, formulas),
+            formulas,
+            None if request.every else LEADING,
         )
         compared = [
             _laid_over(one, runs, skipped)

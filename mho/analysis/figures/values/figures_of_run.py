@@ -12,6 +12,7 @@ from mho.runs import RunFile
 from mho.runs.figures import RUNS, Drawable, Figure, ReferenceLine, check_figure
 from mho.runs.standard_figures import programming_figures
 
+LEADING = 4  # figures that are drawn where none is named: those that a procedure declares first tell the most
 _REFINEMENT = {"cycle", "residual", "relative_error"}
 
 
