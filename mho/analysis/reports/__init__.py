@@ -14,8 +14,10 @@ if TYPE_CHECKING:
         duration_text,
         handy_unit,
         name_text,
+        name_words,
         parameter_text,
         quantity_text,
+        with_unit,
     )
     from mho.analysis.reports.run_table import RunRow, RunTable, column_of, row_of, row_of_card, table_of
     from mho.analysis.reports.summary import Summary, read_bench, read_description, summarise
@@ -29,8 +31,8 @@ __all__ = [
     "COSTS", "WANTED", "Collected", "Convergence", "Coverage", "ForecastScores", "RunRow", "RunTable",
     "Summary",
     "collect_defects", "column_of", "duration_text", "enclosure_sentence", "find_runs", "handy_unit", "ideal",
-    "left_out_tries", "lost_cells", "measure_runs", "name_text", "parameter_text", "quantity_text",
+    "left_out_tries", "lost_cells", "measure_runs", "name_text", "name_words", "parameter_text", "quantity_text",
     "read_arrays", "read_bench", "read_chip", "read_convergence", "read_description", "row_of", "row_of_card",
     "score_forecasts", "summarise",
-    "table_of", "tabulate", "worth_rows",
+    "table_of", "tabulate", "with_unit", "worth_rows",
 ]  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import cycle
+
 from mho.runs import RecordedParameter
 
 _HANDY = {"S": (1e6, "µS"), "A": (1e6, "µA"), "S/V": (1e6, "µS/V")}
@@ -12,10 +15,26 @@ def handy_unit(unit: str) -> tuple[float, str]:
     return _HANDY.get(unit, (1.0, unit))
 
 
+_SYMBOLS = re.compile(r"\bv_(set|reset)(?![a-z])")
+
+
+def name_words(name: str) -> str:
+    """Return the name of a column or result as papers write it: ``V_SET``, ``relative error``."""
+    parts = _SYMBOLS.split(name)  # every second one is of a symbol
+    return "".join(
+        f"V_{part.upper()}" if odd else part.replace("_", " ")
+        for part, odd in zip(parts, cycle((0, 1)), strict=False)
+    )
+
+
+def with_unit(words: str, unit: str) -> str:
+    """Return words with a unit behind them, as papers label an axis: ``conductance (µS)``."""
+    return f"{words} ({unit})" if unit else words
+
+
 def name_text(name: str, unit: str = "") -> str:
-    """Return the name of a result as people write it, with its unit of a handy size: ``lrs, median / µS``."""
-    words, handy = name.replace("_", " ").replace(".", ", "), handy_unit(unit)[1]
-    return f"{words} / {handy}" if handy else words
+    """Return the name of a result as people write it, with its unit of a handy size: ``lrs, median (µS)``."""
+    return with_unit(name_words(name).replace(".", ", "), handy_unit(unit)[1])
 
 
 def quantity_text(value: object, unit: str = "", digits: int = 6) -> tuple[str, str]:

@@ -207,7 +207,7 @@ def _facts(summary: Summary) -> Iterable[tuple[str, str]]:
 
 def _programming(summary: Summary) -> list[RenderableType]:
     factor, unit = handy_unit("S")
-    names = ("array", "cells", "read", "pulses", "each", "outside", f"error / {unit}", f"sd / {unit}")
+    names = ("array", "cells", "read", "pulses", "each", "outside", f"error ({unit})", f"sd ({unit})")
     table = _columns(*names, named=True)
     for array in summary.arrays:
         a_cell = array.pulses / array.programmed if array.pulses is not None and array.programmed else None

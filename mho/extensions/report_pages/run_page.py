@@ -22,6 +22,7 @@ from mho.analysis.reports import (
     read_convergence,
     read_description,
     summarise,
+    with_unit,
     worth_rows,
 )
 from mho.extensions.report_pages import documents as page
@@ -151,8 +152,8 @@ def programming(summary: Summary) -> Iterator[page.Block]:
     factor, unit = handy_unit("S")
     yield page.Heading("Programming", 2, "programming")
     head = (
-        "array", "cells", "read", "pulses", "pulses a cell", "outside their window", f"mean error / {unit}",
-        f"standard deviation / {unit}",
+        "array", "cells", "read", "pulses", "pulses a cell", "outside their window", f"mean error ({unit})",
+        f"standard deviation ({unit})",
     )  # fmt: skip
     rows = []
     for one in summary.arrays:
@@ -235,7 +236,7 @@ def _table(run: RunFile, name: str) -> page.Folded:
     columns = list(units)[:MOST_COLUMNS]
     title = f"Table {name}: {page.counted(length, 'row')}, {page.counted(len(units), 'column')}"
     if not length:
-        named = ", ".join(f"{column} / {unit}" if unit else column for column, unit in units.items())
+        named = ", ".join(with_unit(column, unit) for column, unit in units.items())
         return page.Folded(title, (page.Paragraph(f"No rows. Columns: {named}.", page.DIM),))
     spans: tuple[tuple[int, int], ...] = ((0, length),)
     if length > HEAD_ROWS + TAIL_ROWS:
@@ -243,7 +244,7 @@ def _table(run: RunFile, name: str) -> page.Folded:
     numbers = [number for start, stop in spans for number in range(start, stop)]
     shown = [_cells(run, name, column, spans, len(numbers)) for column in columns]
     rows = [tuple(map(str, one)) for one in zip(numbers, *shown, strict=True)]
-    head = ("row", *(" / ".join(filter(None, (one, handy_unit(units[one])[1]))) for one in columns))
+    head = ("row", *(with_unit(one, handy_unit(units[one])[1]) for one in columns))
     notes = [f"rows 0 to {HEAD_ROWS - 1} and the last {TAIL_ROWS} of {length}"] * (len(rows) < length)
     if len(columns) < len(units):
         notes.append(f"the first {len(columns)} of {len(units)} columns")

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from mho.analysis import palette
 from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather, plot
-from mho.analysis.reports import handy_unit
+from mho.analysis.reports import handy_unit, with_unit
 from mho.errors import InputError
 from mho.gui import widgets
 from mho.gui.pictures import RunPicture, limits_of, to_bytes
@@ -190,7 +190,7 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             _write_counts(plot, drawing.images[number])
         bar = pg.ColorBarItem(
             values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed, drawing.grey),
-            label=escape(f"{drawing.y.name} / {unit}" if unit else drawing.y.name),
+            label=escape(with_unit(drawing.y.name, unit)),
         )  # fmt: skip
         bar.axis.setWidth()  # as its numbers need: one that is wider than pyqtgraph's 45 pixels is left out
         bar.axis.setPen(palette.FAINT)

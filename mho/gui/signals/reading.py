@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.analysis.reports import name_words
 from mho.array_types import Floats
 from mho.runs import RunFile
 
@@ -138,7 +139,7 @@ def read_curves(run: RunFile, choice: CurveChoice) -> Curves:
 
 def in_words(column: str) -> str:
     """Return a column's name as people write it."""
-    return column.replace("_", " ")
+    return name_words(column)
 
 
 def _column(run: RunFile, choice: CurveChoice, start: int) -> Curve:

@@ -46,7 +46,7 @@ def shares_drawing(budget: Budget) -> Drawing:
     names += [name for name, _ in others]
     return Drawing(
         "Shares of the causes", marks=tuple(marks), levels=(ReferenceLevel("", x=0.0),),
-        x=AxisText("share of the squared error / %"), names=tuple(reversed(names)),
+        x=AxisText("share of the squared error (%)"), names=tuple(reversed(names)),
     )  # fmt: skip
 
 

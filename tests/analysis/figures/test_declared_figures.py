@@ -372,6 +372,21 @@ def test_a_sheet_has_every_declared_figure_or_the_one_that_is_asked_for(tmp_path
     assert mho.plot([path, path], tmp_path / "both.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_a_sheet_has_the_leading_figures_unless_all_are_asked_for(tmp_path: Path) -> None:
+    names = "abcdef"
+    figures = [Figure(name, table="points", x="time", y="current", title=name) for name in names]
+    path = write(tmp_path / "a.h5", *figures, time=[0.0, 1.0], current=[1.0, 2.0])
+    leading = mho.draw(path)
+    assert panels(leading) == list("abcd")
+    assert "4 of 6 figures" in leading.get_suptitle()
+    every = mho.draw(path, every=True)
+    assert panels(every) == list(names)
+    assert "figures" not in every.get_suptitle()
+    assert panels(mho.draw(path, by="seed")) == list("abcd")
+    assert panels(mho.draw(path, by="seed", every=True)) == list(names)
+    assert mho.plot(path, every=True).stat().st_size > mho.plot(path, tmp_path / "b.png").stat().st_size
+
+
 def test_a_run_without_what_another_declares_is_named_or_refused(tmp_path: Path) -> None:
     figure = Figure("iv", table="points", x="time", y="current")
     path = write(tmp_path / "a.h5", figure, time=[0.0, 1.0], current=[1.0, 2.0])

@@ -23,6 +23,7 @@ from mho.analysis.figures.sheet import UNUSED, draw_drawing, embedded_fonts, sav
 from mho.analysis.figures.values.figure_data import AxisText, MapImage
 from mho.analysis.figures.values.figure_reading import code_names
 from mho.analysis.figures.values.statistics import is_signed
+from mho.analysis.reports import name_text
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_numbers_are_printed_with_a_minus_and_powers_of_ten_and_names_are_left(
 def test_an_axis_has_the_unit_that_keeps_its_numbers_short(unit: str, largest: float, shown: str) -> None:
     factor, name = shown_unit(AxisText("value", unit), np.array([0.0, -largest, np.nan]))
     assert name == shown
-    assert axis_label(AxisText("value", unit), name) == f"value / {shown}"
+    assert axis_label(AxisText("value", unit), name) == f"value ({shown})"
     if shown not in ("s", "V", "digit"):
         assert 0.01 <= factor * largest < 1e4
 
@@ -83,7 +84,7 @@ def test_a_power_of_ten_stands_at_the_end_of_a_linear_axis() -> None:
     mark = Mark("line", "", np.array([0.0, 3e7]), np.array([0.0, 1.2e-7]), "#000000")
     axes = picture(Drawing("Long", marks=(mark,), x=AxisText("cycle"), y=AxisText("time", "s"))).axes[0]
     assert axes.xaxis.get_major_formatter().get_offset() == "×10⁷"
-    assert axes.get_ylabel() == "time / ns"
+    assert axes.get_ylabel() == "time (ns)"
 
 
 def test_zero_is_in_the_middle_of_a_map_with_both_signs_and_noise_around_zero_is_none() -> None:
@@ -140,3 +141,15 @@ def test_numbers_behind_many_names_leave_the_legend_where_there_is_no_room_for_c
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [f"level {k}" for k in range(7)]
     assert axes.get_window_extent().width > 0.5 * 3.35 * 72
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "shown"),
+    [
+        ("v_set", "V", "V_SET (V)"), ("v_reset_median", "V", "V_RESET median (V)"),
+        ("summary.v_set.sigma", "", "summary, V_SET, sigma"), ("v_settle", "V", "v settle (V)"),
+        ("lrs.median", "S", "lrs, median (µS)"), ("relative_error", "", "relative error"),
+    ],
+)  # fmt: skip
+def test_names_are_written_as_papers_do(name: str, unit: str, shown: str) -> None:
+    assert name_text(name, unit) == shown

@@ -358,8 +358,8 @@ def scaled(folder: Path) -> None:
 def test_a_result_over_a_parameter_has_a_point_a_run_and_quartiles(tmp_path: Path) -> None:
     scaled(tmp_path)
     sheet = mho.draw(tmp_path, x="parameter.bits", y="current", by="preset")
-    (axes,) = [one for one in sheet.findobj(Axes) if one.get_xlabel() == "bits / bit"]
-    assert axes.get_ylabel() == "current / µA"
+    (axes,) = [one for one in sheet.findobj(Axes) if one.get_xlabel() == "bits (bit)"]
+    assert axes.get_ylabel() == "current (µA)"
     (whiskers,) = axes.containers
     assert_allclose(whiskers.lines[0].get_xydata(), [[bits, 2.0 * bits] for bits in (1, 2, 3, 4, 5)])
     assert_allclose(whiskers.lines[2][0].get_segments()[0][:, 1], [1.9, 2.1])
@@ -371,7 +371,7 @@ def test_a_formula_over_results_has_a_unit_and_a_fit_has_intervals(tmp_path: Pat
     scaled(tmp_path)
     sheet = mho.draw(tmp_path, x="bits", y="G", formula="G = current / bias", fit="linear")
     said = words(sheet)
-    assert "G / µS" in said
+    assert "G (µS)" in said
     assert "slope 4 (3.541 to 4.459) µS / bit, R² 0.9646" in said
     assert "15 points" in " ".join(said.split())  # which may be broken into lines
     with pytest.raises(InputError, match="puts A and V together"):
@@ -388,7 +388,7 @@ def test_a_formula_is_a_column_of_the_figure_s_table(tmp_path: Path) -> None:
     rows = {"cycle": np.arange(4.0), "error": 1e-6 * np.arange(4.0)}
     path = write(tmp_path / "a.h5", CONVERGENCE, rows=rows, units={"bias": "V"}, bias=0.5)
     sheet = mho.draw(path, figure="convergence", formula=["G = error / bias", "R = 1 / G"], y="R")
-    (axes,) = [one for one in sheet.findobj(Axes) if one.get_ylabel() == "R / Ω"]
+    (axes,) = [one for one in sheet.findobj(Axes) if one.get_ylabel() == "R (Ω)"]
     assert_allclose(axes.lines[0].get_ydata()[1:], 0.5 / rows["error"][1:])
     with pytest.raises(InputError, match="there is no 'eror'; did you mean error"):
         mho.draw(path, figure="convergence", formula="G = eror / bias")

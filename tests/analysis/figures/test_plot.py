@@ -130,7 +130,7 @@ def test_what_a_run_does_not_hold_is_said(tmp_path):
 def test_a_run_of_another_kind_is_drawn_as_its_procedure_declared_it(tmp_path):
     figure = draw(run_samples.other_run(tmp_path / "sweep.h5"))
     words = {text.get_text() for text, _ in drawn_texts(figure)}
-    assert {"heat", "heat / K", "row", "column", "points", "voltage / V", "current / µA"} <= words
+    assert {"heat", "heat (K)", "row", "column", "points", "voltage (V)", "current (µA)"} <= words
     heat, points = panel(figure, "heat"), panel(figure, "points")
     assert_array_equal(heat.images[0].get_array(), np.arange(12.0).reshape(3, 4) + 300.0)
     np.testing.assert_allclose(points.lines[0].get_xydata(), np.outer(np.linspace(0, 1, 11), [1, 10]))

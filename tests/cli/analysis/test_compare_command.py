@@ -40,7 +40,7 @@ def test_groups_with_effects(shell, folder) -> None:
     line = next(one for one in out.splitlines() if "+4 [" in one)
     assert line.split()[0] == "pku"
     assert " 1 [" in line  # Cliff's delta
-    assert "mean / µS" in out
+    assert "mean (µS)" in out
     assert "cells" not in out
     assert "cells" in shell("compare", folder, "--by", "preset", "--all")[1]
 

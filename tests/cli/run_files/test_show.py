@@ -40,7 +40,7 @@ def test_a_solve_in_a_hundred_columns(solved):
     assert "SIMULATED, preset pku" in text
     assert re.search(r"Precision +24 bit", text)
     assert row(text, "multiply")[1:6] == ["216", "216", "432", "2.00", "2"]
-    assert "error / µS" in text
+    assert "error (µS)" in text
     assert "rho 0.050 (4.3 bits a cycle)" in text
     assert row(text, "5 ") == ["5", "3.13e-07", "3.75e-07", "21.3"]
     assert "500 integers, 1 wrong" in text

@@ -60,7 +60,7 @@ def test_every_block_is_on_the_pages() -> None:
     text = text_of(reader)
     for part in (
         "A title", "Results", "It failed at 5 µS, −3 Ω, ‖A⁻¹‖", "run.h5", "gain", "1 of 9 rows", "mho rerun run.h5",
-        "Table reads", "closed on a screen", "Lost: not drawn: no rows", "conductance / µS",
+        "Table reads", "closed on a screen", "Lost: not drawn: no rows", "conductance (µS)",
     ):  # fmt: skip
         assert part in text
     assert reader.metadata.title == "A title"

@@ -105,10 +105,10 @@ def test_a_campaign_says_what_was_varied(page: str) -> None:
 def test_a_campaign_has_results_by_group(page: str) -> None:
     results = section(page, "results-Decay")
     assert "Groups by preset" in results
-    row = '<td>first / µA</td><td>pku</td><td class="n">7</td><td class="n">4.03</td>'
+    row = '<td>first (µA)</td><td>pku</td><td class="n">7</td><td class="n">4.03</td>'
     assert row in results
     assert "<td>noise</td>" in results
-    assert results.index("first / µA") < results.index("noise")  # the one in which the groups lie apart
+    assert results.index("first (µA)") < results.index("noise")  # the one in which the groups lie apart
     assert "1 result is the same in all runs" in results
     assert "cells 4" in results
 
@@ -171,7 +171,7 @@ def test_two_runs_are_compared_with_their_figures_over_one_another(campaign: Pat
     text = page.read_text("utf-8")
     assert "<td>preset</td><td>ideal</td><td>pku</td>" in section(text, "settings")
     row = (
-        '<td>first / µA</td><td class="n">1</td><td class="n">4</td><td class="n">+3</td><td class="n">4</td>'
+        '<td>first (µA)</td><td class="n">1</td><td class="n">4</td><td class="n">+3</td><td class="n">4</td>'
     )
     assert row in section(text, "results")
     assert "ideal-0, pku-0" in section(text, "figures")

@@ -16,6 +16,7 @@ from mho.analysis.figures.over_runs.reading import RunSample
 from mho.analysis.figures.values.expressions import Formula, ValuesWithUnit, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, PointGroup
 from mho.analysis.grouping import Group, RunCard, resolve, value_of
+from mho.analysis.reports.quantities import name_words
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.runs.figures import COUNTS, RUNS, Figure
@@ -110,4 +111,4 @@ def _scale(values: Floats) -> str:
 
 def _words(name: str) -> str:
     prefix, dot, rest = name.partition(".")
-    return (rest if dot and prefix in ("parameter", "result") else name).replace("_", " ")
+    return name_words(rest if dot and prefix in ("parameter", "result") else name)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mho.analysis import palette
 from mho.analysis.figures.values.figure_data import AxisText
-from mho.analysis.reports.quantities import handy_unit
+from mho.analysis.reports.quantities import handy_unit, with_unit
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 EXPONENT = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)\b")
@@ -43,7 +43,7 @@ def say_nothing_there(axes: Axes, title: str, why: str) -> None:
 def axis_label(axis: AxisText, unit: str | None = None) -> str:
     """Return the words beside an axis: its name, and a unit, by default the handy one."""
     unit = handy_unit(axis.unit)[1] if unit is None else unit
-    return f"{axis.name} / {unit}" if unit else axis.name
+    return with_unit(axis.name, unit)
 
 
 def shown_unit(axis: AxisText, values: NDArray[np.float64]) -> tuple[float, str]:

@@ -22,7 +22,7 @@ from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapIma
 from mho.analysis.figures.values.figures_of_run import drawable_with
 from mho.analysis.figures.values.statistics import without_group_medians
 from mho.analysis.reports.convergence import read_forecast
-from mho.analysis.reports.quantities import handy_unit
+from mho.analysis.reports.quantities import handy_unit, name_words
 from mho.array_types import Floats
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
@@ -193,7 +193,7 @@ def gather(
 
 def in_words(name: str) -> str:
     """Return a name as people write it."""
-    return name.replace("_", " ")
+    return name_words(name)
 
 
 # --- tables ---
