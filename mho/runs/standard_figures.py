@@ -18,12 +18,18 @@ IDENTITY = ReferenceLine(1.0, power=1.0, label="as expected")
 OF_LEVELS = ("levels", "level_shares", "confusion", "inside", "pulses_by_level")
 
 
+def leading_first(*groups: Sequence[Figure]) -> tuple[Figure, ...]:
+    """Return figures of several groups, the first two of each before all others."""
+    return tuple(one for part in (slice(2), slice(2, None)) for group in groups for one in group[part])
+
+
 def programming_figures(
     arrays: Sequence[str], windows: Iterable[tuple[float, float]] = ()
 ) -> tuple[Figure, ...]:
     """Return how cells were programmed: their levels, the pulses they took, and by how much they miss their targets.
 
-    `OF_LEVELS` are those that make sense only where there are few levels, and many cells of each.
+    The first two are the leading ones. `OF_LEVELS` are those that make sense only where there are few levels, and many
+    cells of each.
 
     `arrays`: their maps are ``ARRAY_conductance``, ``ARRAY_target`` and ``ARRAY_pulses``.
     `windows` (low, high): the verify window of each digit, S; an infinite end is open.
@@ -59,4 +65,4 @@ def programming_figures(
             Figure("confusion", kind="confusion", title="Levels wanted and read", **targeted),
             Figure("inside", kind="share", title="Share of the cells inside their window", **targeted),
         )
-    return (levels, shares, *of_levels, taken, finished, errors, correlation)
+    return (levels, errors, taken, shares, *of_levels, finished, correlation)

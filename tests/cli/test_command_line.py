@@ -370,18 +370,15 @@ def test_plot_draws_one_figure_and_several_runs(shell, finished, tmp_path):
     assert (code, out.strip(), err) == (0, str(target), "")
     assert target.read_bytes().startswith(b"%PDF")
     told = shell.refused("plot", finished, "--figure", "conv")
-    assert (
-        "has no figure 'conv'; it has convergence, bits_by_cycle, wrong_by_cycle, levels, level_shares"
-        in told
-    )
+    assert "has no figure 'conv'; it has convergence, bits_by_cycle, levels, errors, wrong_by_cycle" in told
 
 
 def test_show_lists_the_figures(shell, finished):
     code, out, err = shell("show", finished, "--figures")
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines() if line[:1].isalpha()] == [
-        "name", "convergence", "bits_by_cycle", "wrong_by_cycle", "levels", "level_shares", "confusion", "inside",
-        "pulses_per_cell", "pulses_by_level", "errors", "error_correlation",
+        "name", "convergence", "bits_by_cycle", "levels", "errors", "wrong_by_cycle", "pulses_per_cell",
+        "level_shares", "confusion", "inside", "pulses_by_level", "error_correlation",
     ]  # fmt: skip
     assert "residual, relative_error over cycle of table cycles, log y" in " ".join(out.split())
 

@@ -166,7 +166,7 @@ def test_a_png_lands_beside_the_run_and_is_replaced(solved):
     assert target == solved.with_suffix(".png")
     assert first.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", first[16:24])
-    assert (width, height) == (1760, 1120)
+    assert (width, height) == (1760, 1392)
     assert plot(solved).read_bytes() == first
     assert {path.name for path in solved.parent.iterdir()} == {"solved.h5", "solved.png"}
 

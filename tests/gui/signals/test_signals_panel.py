@@ -427,10 +427,9 @@ def test_the_user_may_choose_columns_of_a_run_that_declares_figures(qtbot, sessi
 def test_a_run_from_before_there_were_figures_offers_what_it_would_have(qtbot, session, panel, solved):
     session.open_run(solved)
     assert choices(panel.figure) == [
-        "Convergence", "Wrong integers by cycle", "Levels of the programmed cells",
-        "Cumulative share of the cells, by level", "Levels wanted and read",
-        "Share of the cells inside their window", "Pulses per cell",
-        "Share of the cells finished, by pulses and level", "Conductance errors",
+        "Convergence", "Levels of the programmed cells", "Conductance errors", "Wrong integers by cycle",
+        "Pulses per cell", "Cumulative share of the cells, by level", "Levels wanted and read",
+        "Share of the cells inside their window", "Share of the cells finished, by pulses and level",
         "Correlation of errors between cells, less each level's median", "columns of a table",
     ]  # fmt: skip
     choose(qtbot, panel.figure, "Convergence")

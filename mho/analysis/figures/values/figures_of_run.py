@@ -10,7 +10,7 @@ from mho.analysis.reports.cells import read_chip
 from mho.errors import RunFileError
 from mho.runs import RunFile
 from mho.runs.figures import RUNS, Drawable, Figure, ReferenceLine, check_figure
-from mho.runs.standard_figures import programming_figures
+from mho.runs.standard_figures import leading_first, programming_figures
 
 LEADING = 4  # figures that are drawn where none is named: those that a procedure declares first tell the most
 _REFINEMENT = {"cycle", "residual", "relative_error"}
@@ -64,7 +64,7 @@ def _standard(run: RunFile) -> tuple[Figure, ...]:
         chip = read_chip(run)
         levels = None if chip is None else chip.level_scale()
         windows = () if levels is None else zip(levels.low.tolist(), levels.high.tolist(), strict=True)
-        figures += programming_figures(arrays, windows)
+        figures = leading_first(figures, programming_figures(arrays, windows))
     return tuple(one for one in figures if fits(run, one))
 
 

@@ -36,6 +36,7 @@ from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
 from mho.procedures.equations.solve.programmed_matrix import COUNTS
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, ReferenceLine, Table
+from mho.runs.standard_figures import leading_first
 
 ENCLOSURE_ARRAYS = {
     "correction": "exact solution minus solution, to `radius`; 0 where nothing is certified",
@@ -289,7 +290,7 @@ def solve_layout(
     blocks = contents_of(on_chip.blocks(), on_chip.levels, rounded=rounded)
     return Layout(
         (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)), blocks.maps, arrays,
-        default="cycles", figures=(*figures, *blocks.figures),
+        default="cycles", figures=leading_first(figures, blocks.figures),
     )  # fmt: skip
 
 
