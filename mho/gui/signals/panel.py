@@ -294,11 +294,10 @@ class SignalsPanel(QWidget):
         self.copy = widgets.button("Copy", self._copy, "the picture as it is seen")
         for check in (self.log_x, self.log_y, self.cursors):
             top.addWidget(check)
-        for keep in (self.picture_width, self.save, self.copy):
-            top.addWidget(keep)
+        below = widgets.row(None, (self.readout, 1), self.picture_width, self.save, self.copy)
         middle = widgets.splitter(Qt.Orientation.Horizontal, (self.shown, 800), (self.overlays, 200))
         middle.setStretchFactor(0, 1)
-        widgets.column(self, top, (middle, 1), self.readout, margins=6)
+        widgets.column(self, top, (middle, 1), below, margins=6)
 
     def close_down(self) -> None:
         """End the work in another thread."""

@@ -419,6 +419,7 @@ def test_the_user_may_choose_columns_of_a_run_that_declares_figures(qtbot, sessi
     session.open_run(tmp_path / "run.h5")
     choose(qtbot, panel.figure, "columns of a table")
     assert not panel.table.isHidden()
+    assert panel.minimumSizeHint().width() < 1100  # in a window of 1280 with no scrolling, longer names too
     assert panel.shown.currentWidget() is panel.plot
     ((_, current),) = curves(panel)
     np.testing.assert_array_equal(current, [1.0, 3.0])
