@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import cycle
 
 from mho.runs import RecordedParameter
 
@@ -15,16 +14,12 @@ def handy_unit(unit: str) -> tuple[float, str]:
     return _HANDY.get(unit, (1.0, unit))
 
 
-_SYMBOLS = re.compile(r"\bv_(set|reset)(?![a-z])")
+_SYMBOLS = re.compile(r"\bv (set|reset)\b")
 
 
 def name_words(name: str) -> str:
     """Return the name of a column or result as papers write it: ``V_SET``, ``relative error``."""
-    parts = _SYMBOLS.split(name)  # every second one is of a symbol
-    return "".join(
-        f"V_{part.upper()}" if odd else part.replace("_", " ")
-        for part, odd in zip(parts, cycle((0, 1)), strict=False)
-    )
+    return _SYMBOLS.sub(lambda found: f"V_{found[1].upper()}", name.replace("_", " "))
 
 
 def with_unit(words: str, unit: str) -> str:
