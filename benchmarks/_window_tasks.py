@@ -190,7 +190,19 @@ def failed_run(hands: Hands) -> str:
 
 
 def instrument_reading(hands: Hands) -> str:
-    raise NotDone("no panel of an instrument yet")
+    window = hands.window
+    window.show_panel("Bench")
+    hands.clicks += 1
+    panel = window.panel("Bench")
+    hands.wait(lambda: panel.by_hand.cards)
+    hands.click(panel.turn)
+    hands.click(panel.by_hand.cards["smu"].lines["source"].button)
+    hands.click(panel.by_hand.cards["smu"].lines["watch"].button)
+    chart = panel.by_hand.chart
+    hands.wait(lambda: any(len(one.times) > 2 for one in chart.traces.values()), LONG)
+    hands.click(panel.by_hand.end)
+    hands.wait(lambda: window.commands.light.text().startswith("SAFE"), LONG)
+    return chart.last.text()
 
 
 def stop_everything(hands: Hands) -> str:

@@ -56,6 +56,7 @@ MAKERS = {
     "training": ("pictures_training:draw_training", "training-*"),
     "window": ("make_pictures:grab_window", "window"),
     "main-window": ("pictures_window:grab_main_window", "window-*"),
+    "by-hand": ("pictures_window:grab_by_hand", "panel-bench-by-hand"),
     "chip-panel": ("pictures_chip:grab_chip_panel", "panel-chip panel-chip-selection"),
     "panels": (
         "pictures_panels:grab_panels",

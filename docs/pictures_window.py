@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QSettings
@@ -22,6 +24,7 @@ from mho.running.queue import JobStatus, Order, Policy, Queue, Reaction
 MATRIX = str(Path("data", "matrices", "mimo-16x16.mtx").resolve())
 HALF, MOST = 0.55, 0.85  # how far cells are programmed when the pictures are taken
 PATIENCE = 180.0  # s
+_NONE = SimpleNamespace(times=())
 
 
 def grab_main_window(pictures: Path) -> None:
@@ -49,11 +52,45 @@ def grab_main_window(pictures: Path) -> None:
         widgets.choose("system")
 
 
+def grab_by_hand(pictures: Path) -> None:
+    """Save what the panel looks like while a cell is formed, connected and watched by hand; needs a QApplication."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        _window(Path(name), "heated") as window,
+        _runner(Path(name), "heated"),
+    ):
+        panel = _shown_panel(window)
+        by_hand, session = panel.by_hand, window.session
+        session.act("form", {"array": "multiply", "rows": "3", "columns": "4"})
+        _wait(lambda: not session.acting)
+        by_hand.touch("board", "connect", {"array": "multiply", "row": 3.0, "column": 4.0})
+        for role, touch, values in (
+            ("chuck", "heat", {"temperature": 320.0}), ("chuck", "watch", {"every": 1.0}),
+            ("smu", "source", {"voltage": 0.2}), ("smu", "watch", {"every": 0.5}),
+        ):  # fmt: skip
+            by_hand.touch(role, touch, values)
+        by_hand.recall('{"heated": [["smu", "source", {"voltage": 0.2}], ["smu", "off", {}]]}')
+        _wait(lambda: len(by_hand.chart.traces.get(("smu", "current"), _NONE).times) > 20)
+        window.panels.enlarge_strip()
+        QTest.qWait(600)
+        panel.grab().save(str(pictures / "panel-bench-by-hand.png"))
+        session.end_by_hand()
+        _wait(lambda: session.job is None)
+
+
+def _shown_panel(window: MainWindow) -> Any:
+    window.show_panel("Bench")
+    panel = window.panel("Bench")
+    _wait(lambda: bool(panel.by_hand.cards))
+    panel.turn.click()
+    return panel
+
+
 @contextmanager
-def _runner(folder: Path) -> Iterator[None]:
+def _runner(folder: Path, bench: str = "simulated") -> Iterator[None]:
     """A runner, which ends with the pictures; with the job that it may still carry out."""
     runner = subprocess.Popen(
-        [sys.executable, "-m", "mho", "runner"],
+        [sys.executable, "-m", "mho", "runner", "--bench", bench],
         env=os.environ | {"MHO_RUNS": str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -66,11 +103,11 @@ def _runner(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _window(folder: Path) -> Iterator[MainWindow]:
+def _window(folder: Path, bench: str = "simulated") -> Iterator[MainWindow]:
     """The window on an empty folder."""
     settings = QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)
     settings.setValue("guided", True)
-    window = gui.open_main_window(folder, settings=settings)
+    window = gui.open_main_window(folder, bench, settings=settings)
     window.resize(1280, 800)
     _wait(lambda: bool(window.panel("Experiments").list.names()))
     yield window

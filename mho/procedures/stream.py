@@ -112,7 +112,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class ActChanged:
-    """An act of a session by hand has begun, or is over; its run file is at `path`."""
+    """An act of a session by hand has begun, or is over; its run file is at `path`, which is empty for a touch."""
 
     number: int
     title: str
@@ -123,10 +123,14 @@ class ActChanged:
 
 @dataclass(frozen=True)
 class ActWanted:
-    """What is to be done in a session by hand: a procedure by its name, with parameters; one without a name ends it."""
+    """What is to be done in a session by hand: a procedure by its name, with parameters; one without a name ends it.
+
+    With an instrument it is a touch of it (`mho.instruments.bench.touches`), and the parameters are its values.
+    """
 
     procedure: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    instrument: str = ""
 
 
 Event = (

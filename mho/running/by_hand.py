@@ -1,12 +1,13 @@
-"""A session by hand: holds a bench open and carries out one procedure after another on its chip, as it is asked to.
+"""A session by hand: holds a bench open and carries out procedures on its chip, and touches of its instruments, as asked.
 
 It is a job of the queue like any other, so that safety, STOP and locks are those of every job. Each act is a run of its
-own, with a run file of its own; the session's file has the list of them.
+own, with a run file of its own. The session's file has the list of them, each touch, and what was read of instruments.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
@@ -14,12 +15,14 @@ from typing import Any, ClassVar
 
 from mho.errors import Aborted, InputError, MhoError, UnsafeError
 from mho.instruments import Bench
+from mho.instruments.bench import WATCH, Hands
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.parameters import FloatParameter
 from mho.procedures.stream import ActChanged, ActWanted, Ended, Event, Message, Progress, Row, Started, Stream
 from mho.procedures.wording import counted, if_any, joined
 from mho.running.execution import run
+from mho.running.phases import note_used
 from mho.runs import Column, Conclusion, Layout, Table, new_run_path
 
 LOOK = 0.05  # s between two looks for what is wanted
@@ -36,10 +39,46 @@ class _Act:
     conclusion: str = ""
 
 
-class ByHand(Procedure[dict[str, Any]]):
-    """Hold the bench, and do with its cells what the window asks for, one act after another.
+class _Watches:
+    """What is read again and again, by role: how often, s, and when next, on the bench's clock."""
 
-    It ends when it is asked to, or after `idle` without an act.
+    def __init__(self, bench: Bench, hands: Hands, stream: Stream) -> None:
+        self._bench, self._hands, self._stream = bench, hands, stream
+        self._due: dict[str, tuple[float, float]] = {}
+
+    def set(self, role: str, every: float) -> str:
+        """Read an instrument `every` so many seconds from now on; 0 for no more."""
+        if not every:
+            self._due.pop(role, None)
+            return "is not read again"
+        self._due[role] = every, self._bench.now()
+        return f"is read every {every:g} s"
+
+    def look(self) -> None:
+        """Read what is due; an instrument that fails is said once, and read no more."""
+        for role, (every, due) in tuple(self._due.items()):
+            now = self._bench.now()
+            if now < due:
+                continue
+            self._due[role] = every, now + every
+            try:
+                read = self._hands.read(role)
+            except MhoError as error:
+                del self._due[role]
+                self._stream.say(f"{role}: {error}; it is not read again", "WARNING")
+                continue
+            self.keep(role, read)
+
+    def keep(self, role: str, read: Mapping[str, float]) -> None:
+        """Write what was read of an instrument."""
+        self._stream.emit(role, time=self._bench.now(), **read)
+
+
+class ByHand(Procedure[dict[str, Any]]):
+    """Hold the bench, and do with cells and instruments what the window asks for, one act or touch after another.
+
+    It ends when it is asked to, or after `idle` without one. Once an instrument was touched, or is watched, a virtual
+    bench's time goes on as on the wall.
     """
 
     title: ClassVar[str] = "Session by hand"
@@ -50,39 +89,96 @@ class ByHand(Procedure[dict[str, Any]]):
     def check(self) -> None:
         """Take any parameters."""
 
-    def layout(self, plan: Any) -> Layout:
-        """Declare the table of acts; what each of them was, and where its run file is, is in the log."""
+    def prepare(self, given: Any, bench: Bench, rng: Any) -> Hands:
+        """Return what can be done with the instruments."""
+        return Hands(bench)
+
+    def layout(self, plan: Hands) -> Layout:
+        """Declare the tables of acts and touches, and one for each instrument that can be read.
+
+        What each act and touch was, and came to, is in the log.
+        """
         columns = (
             Column("number", dtype="u4"),
             Column("begun", "s", description="bench time"),
             Column("ended", "s", description="bench time"),
             Column("failed", dtype="u1"),
         )
-        return Layout((Table("acts", columns, axis="number", title="acts of the session"),), default="acts")
+        tables = [
+            Table("acts", columns, axis="number", title="acts of the session"),
+            Table("touches", columns, axis="number", title="touches of instruments"),
+        ]
+        for one in plan.touchables.values():
+            if one.readings and not one.beside:  # what is beside the bench every run reads
+                read = (Column(name, unit) for name, unit in one.readings.items())
+                time_read = Column("time", "s", description="bench time")
+                tables.append(Table(one.role, (time_read, *read), title=f"readings of {one.title}"))
+        return Layout(tuple(tables), default="acts")
 
-    def execute(self, plan: Any, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Hands, bench: Bench, stream: Stream) -> dict[str, Any]:
         """Carry out what is wanted until the end is."""
-        acts = failed = 0
-        waiting_since = time.monotonic()
+        watches = _Watches(bench, plan, stream)
+        done, failed = {"acts": 0, "touches": 0}, 0
+        waiting_since = looked = time.monotonic()
+        lives = False
         while time.monotonic() - waiting_since < self.idle:
-            stream.pace("waiting for an act", acts, 0)
+            stream.pace("waiting for an act", done["acts"], 0)
+            looked, before = time.monotonic(), looked
+            if lives:
+                bench.wait_until(bench.now() + looked - before)  # on a virtual bench time goes on as well
+            watches.look()
             try:
                 wanted = stream.control.acts.get(timeout=LOOK)
             except Empty:
                 continue
             if not wanted.procedure:
                 break
-            acts += 1
-            failed += self._carry_out(wanted, acts, bench, stream)
+            kind = "touches" if wanted.instrument else "acts"
+            done[kind] += 1
+            number = sum(done.values())
+            if wanted.instrument:
+                if wanted.procedure != "look":
+                    lives = True
+                    note_used(bench, "touches by hand")
+                failed += self._touch(wanted, number, plan, watches, stream)
+            else:
+                plan.rest()
+                failed += self._carry_out(wanted, number, bench, stream)
+                plan.heat_again()
             waiting_since = time.monotonic()
-        return {"acts": acts, "failed_acts": failed, "virtual_seconds": (bench.now(), "s")}
+        return {**done, "failed_acts": failed, "virtual_seconds": (bench.now(), "s")}
 
     def conclude(self, plan: Any, result: Any) -> Conclusion:
         """Return how many acts there were."""
-        acts = result["acts"]
-        return Conclusion(
-            joined(counted(acts, "act"), if_any(result["failed_acts"], "failed")), measured=acts > 0
-        )
+        acts, touches = result["acts"], result["touches"]
+        done = [counted(acts, "act")] if acts or not touches else []
+        if touches:
+            done.append(f"{touches} {'touch' if touches == 1 else 'touches'}")
+        return Conclusion(joined(*done, if_any(result["failed_acts"], "failed")), measured=acts + touches > 0)
+
+    def _touch(self, wanted: ActWanted, number: int, hands: Hands, watches: _Watches, stream: Stream) -> bool:
+        """Carry out a touch, and return whether it failed; what leaves the bench unsafe, and a stop, end the session."""
+        role, begun, trouble, words = wanted.instrument, hands.now(), "", ""
+        title = f"{role} {wanted.procedure}"
+        stream.announce(ActChanged(number, title, Path()))
+        try:
+            if wanted.procedure == WATCH:
+                words = watches.set(role, hands.interval(role, wanted.parameters))
+            else:
+                touched = hands.touch(role, wanted.procedure, wanted.parameters)
+                words = touched.words
+                if touched.readings:
+                    watches.keep(role, touched.readings)
+        except (Aborted, UnsafeError):
+            raise
+        except MhoError as error:
+            trouble = str(error)
+        stream.emit("touches", number=number, begun=begun, ended=hands.now(), failed=int(bool(trouble)))
+        values = ", ".join(f"{name} {value}" for name, value in wanted.parameters.items())
+        given = f" ({values})" if values else ""
+        stream.say(f"touch {number}, {title}{given}: {trouble or words}", "ERROR" if trouble else "INFO")
+        stream.announce(ActChanged(number, title, Path(), trouble or words, bool(trouble)))
+        return bool(trouble)
 
     def _carry_out(self, wanted: ActWanted, number: int, bench: Bench, stream: Stream) -> bool:
         """Carry out one act, and return whether it failed; what leaves the bench unsafe, and a stop, end the session."""

@@ -154,10 +154,10 @@ def note_left(bench: Bench, path: Path) -> None:
     _left_by[bench] = {"after": str(path.resolve()), "after_run": identity}
 
 
-def note_used(bench: Bench) -> None:
-    """Remember that a run without a file has used a simulated chip: no later run on it can be repeated."""
+def note_used(bench: Bench, by: str = "a run without a file") -> None:
+    """Remember what no file can repeat has used a simulated chip: no later run on it can be repeated."""
     if bench.simulated is not None:
-        _left_by[bench] = {UNKEPT: "a run without a file"}
+        _left_by[bench] = {UNKEPT: by}
 
 
 class _WarningHandler(logging.Handler):

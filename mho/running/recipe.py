@@ -101,8 +101,8 @@ def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> R
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
         if UNKEPT in provenance:
             raise InputError(
-                f"{path} cannot be repeated: its chip was used before by a run that kept no file (output=None); give such "
-                "runs a bench of their own"
+                f"{path} cannot be repeated: its chip was used before by {provenance[UNKEPT]}, of which no file keeps what "
+                "it did (of a run without one, output=None; of touches, their time); give these a bench of their own"
             )
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
         kind = find_procedure(name_here(names.procedure))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from queue_runners import Desk, eventually, running
 
 import mho
 from mho.errors import Aborted, InputError, QueueError
-from mho.procedures.stream import ActChanged, ActWanted, Control, Event
+from mho.procedures.stream import ActChanged, ActWanted, Control, Event, Row
 from mho.running.by_hand import ByHand
 from mho.running.continuing import rerun
 from mho.running.queue import BY_HAND, JobStatus, Order
@@ -120,6 +121,65 @@ def test_an_act_that_is_refused_is_said_and_the_session_goes_on(tmp_path: Path) 
     (own,) = tmp_path.glob("*byhand*.h5")
     with RunFile(own) as run:
         assert run.column("acts", "failed").tolist() == [1, 1, 1, 1, 0]
+
+
+def touched(control: Control, heard: list[Event], role: str, name: str, **values: object) -> ActChanged:
+    """Have an instrument touched, and return what that came to."""
+    before = len(over(heard))
+    control.acts.put(ActWanted(name, values, role))
+    eventually(lambda: len(over(heard)) > before)
+    return over(heard)[-1]
+
+
+def rows(heard: list[Event], table: str) -> list[dict[str, float]]:
+    return [one.values for one in heard if isinstance(one, Row) and one.table == table]
+
+
+def test_touches_and_readings_are_in_the_run_file_of_the_session_beside_its_acts(tmp_path: Path) -> None:
+    with session(tmp_path, "heated") as (control, heard):
+        assert not done(control, heard, "form").failed
+        connected = touched(control, heard, "board", "connect", array="multiply", row=3.0, column=4.0)
+        held = touched(control, heard, "smu", "source", voltage=0.1)
+        assert not connected.failed
+        assert held.outcome == "holds 0.1 V, at most 0.0001 A"
+        assert held.path == Path()  # no run file of its own
+        refused = touched(control, heard, "smu", "source", voltage=9.0)
+        assert refused.failed
+        touched(control, heard, "chuck", "heat", temperature=310.0)
+        touched(control, heard, "chuck", "watch", every=0.1)
+        touched(control, heard, "smu", "watch", every=0.1)
+        # The virtual bench's time goes on, or it would stay cold.
+        eventually(
+            lambda: rows(heard, "chuck")[-1]["temperature"] > rows(heard, "chuck")[0]["temperature"] + 0.1
+        )
+        touched(control, heard, "chuck", "watch", every=0.0)
+        read = done(control, heard, "read")
+        assert not read.failed
+    (own,) = tmp_path.glob("*byhand*.h5")
+    with RunFile(own) as run:
+        assert run.conclusion.line == "2 acts, 7 touches, 1 failed"
+        assert run.column("touches", "failed").tolist() == [0, 0, 1, 0, 0, 0, 0]
+        log = [entry.message for entry in run.log()]
+        assert any("smu source (voltage 0.1): holds 0.1 V" in line for line in log)
+        assert any("smu source (voltage 9.0): smu, source: voltage is 9 V, beyond" in line for line in log)
+        kelvin, when = run.column("chuck", "temperature"), run.column("chuck", "time")
+        assert run.units("chuck")["temperature"] == "K"
+        assert kelvin[-1] > kelvin[0] + 0.05
+        assert (when[1:] >= when[:-1]).all()
+        assert run.column("smu", "current")[0] > 1e-7
+    with RunFile(read.path) as run:
+        assert "touches by hand" in " ".join(map(str, run.provenance.values()))
+    with pytest.raises(InputError, match="touches by hand"):
+        rerun(read.path, output=tmp_path / "again.h5")
+
+
+def test_a_session_of_acts_alone_keeps_the_virtual_time(tmp_path: Path) -> None:
+    with session(tmp_path) as (control, heard):
+        touched(control, heard, "smu", "look")
+        done(control, heard, "form")
+        time.sleep(0.5)
+        read = done(control, heard, "read")
+    assert rerun(read.path, output=tmp_path / "again.h5").equal  # a look changes nothing
 
 
 def test_a_session_ends_by_itself_when_nobody_wants_anything(tmp_path: Path) -> None:

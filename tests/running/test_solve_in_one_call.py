@@ -200,7 +200,7 @@ def test_a_run_after_one_without_a_file_cannot_be_repeated(tmp_path: Path) -> No
     with mho.open_bench("arrays", preset="quiet", seed=1) as opened:
         mho.solve(A, B, bench=opened, seed=1)
         after = mho.solve(A, B, bench=opened, seed=1, output=tmp_path / "after.h5").path
-    with pytest.raises(InputError, match="kept no file"):
+    with pytest.raises(InputError, match="used before by a run without a file"):
         rerun(after)
 
 

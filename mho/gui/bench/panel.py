@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QProcess, Qt
 from PySide6.QtGui import QBrush, QColor, QShowEvent
-from PySide6.QtWidgets import QLabel, QTreeWidget, QTreeWidgetItem, QWidget
+from PySide6.QtWidgets import QLabel, QStackedWidget, QTreeWidget, QTreeWidgetItem, QWidget
 
 from mho.analysis.reports import read_chip
 from mho.gui import widgets
+from mho.gui.bench.by_hand import BenchByHand
 from mho.gui.bench.facts import (
     DescribedInstrument,
     RunExtremes,
@@ -228,15 +229,26 @@ class BenchPanel(widgets.Themed):
         widgets.embolden(self.name)
         tip = "open each instrument and look at it: identity, error queue, outputs; changes no output"
         self.check = widgets.button("Check bench", self._check, tip)
+        self.turn = widgets.button("By hand", self._turn_over, "set and read the instruments by hand")
+        self.turn.setCheckable(True)
+        self.by_hand = BenchByHand(session)
         self.instruments, self.limits = InstrumentTable(), QTreeWidget()
         prepare_tree(self.limits, LIMITS)
         self.limits.setRootIsDecorated(False)
+        for tree in (self.instruments, self.limits):
+            tree.setMinimumHeight(50)
         top = widgets.row(None, self.name)
         top.addSpacing(8)
         top.addWidget(self.standing, 1)
+        top.addWidget(self.turn)
         top.addWidget(self.check)
         halves = widgets.splitter(Qt.Orientation.Vertical, (self.instruments, 200), (self.limits, 220))
-        widgets.column(self, top, (halves, 1), self.last)
+        state = QWidget()
+        widgets.column(state, (halves, 1), self.last, margins=0)
+        self.sides = QStackedWidget()
+        self.sides.addWidget(state)
+        self.sides.addWidget(self.by_hand)
+        widgets.column(self, top, (self.sides, 1))
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
         session.safety_changed.connect(lambda _: self._show_standing())
@@ -247,12 +259,17 @@ class BenchPanel(widgets.Themed):
         session.run_news.connect(self._take_news)
         self._turn_to(session.bench)
 
+    def _turn_over(self) -> None:
+        """Show how the instruments stand, or what can be done with them by hand."""
+        self.sides.setCurrentIndex(int(self.turn.isChecked()))
+
     # --- the bench file ---
 
     def _turn_to(self, bench: str) -> None:
         self.source = None
         self.name.setText(f"Bench {bench}")
         self.instruments.show_instruments(())
+        self.by_hand.show_bench(None)
         self._extremes = RunExtremes()
         self._show_limits()
         self._show_standing()
@@ -268,6 +285,7 @@ class BenchPanel(widgets.Themed):
         self.name.setText(f"Bench {name}{cells}, chip {file.chip}")
         self.name.setToolTip(file.description)
         self.instruments.show_instruments(instruments_of(file))
+        self.by_hand.show_bench(source)
         self._take_lane(self.session.lane)
         self._show_limits()
         self._show_standing()

@@ -58,12 +58,12 @@ OPENED_WITHIN = 60.0  # s from an order to a session that takes acts
 def act_by_hand(
     path: Path,
     session: job_queue.Order,
-    procedure: str,
-    parameters: Mapping[str, Any],
+    act: tuple[str, Mapping[str, Any], str],
     then: Callable[[], None],
 ) -> Said:
     """Let the session by hand on a bench carry out an act; open one first where there is none, as the next job.
 
+    `act`: a procedure and its parameters, or a touch and its values, and of which instrument.
     `then` is called before waiting for a session that was ordered. QueueError is raised where none can be had.
     """
     client = runners.RunnerClient(path, session.bench)
@@ -91,7 +91,7 @@ def act_by_hand(
                 ended = jobs.job(ordered.id)
                 raise QueueError(f"the session by hand has ended: {ended.outcome or ended.status}")
         if open_ones:
-            client.act(procedure, parameters)
+            client.act(*act)
             return ("INFO", f"the bench is held by hand, as job {open_ones[-1].id}") if ordered else None
         if time.monotonic() > deadline:
             raise QueueError(f"no session by hand has begun within {OPENED_WITHIN:.0f} s; see the queue")
@@ -104,7 +104,7 @@ END_WITHIN = 2.0  # s that a runner may take to hear that a session ends
 def end_by_hand(path: Path, bench: str) -> None:
     """End the session by hand on a bench; nothing where there is none."""
     with contextlib.suppress(QueueError):
-        runners.RunnerClient(path, bench).act("", {}, END_WITHIN)
+        runners.RunnerClient(path, bench).act("", {}, within=END_WITHIN)
 
 
 def start_runner(path: Path, bench: str) -> Said:

@@ -401,13 +401,16 @@ class Session(QObject):
             one.id == job[0] and one.order.procedure == job_queue.BY_HAND for one in self.jobs
         )
 
-    def act(self, procedure: str, parameters: Mapping[str, Any]) -> None:
-        """Carry out a procedure at once on the bench, in a session by hand, which is opened if there is none."""
+    def act(self, procedure: str, parameters: Mapping[str, Any], instrument: str = "") -> None:
+        """Carry out a procedure at once on the bench, in a session by hand, which is opened if there is none.
+
+        With an instrument's role it is a touch of it, and the parameters are its values.
+        """
         path, bench = self.queue_path, self.bench
         order = job_queue.Order(job_queue.BY_HAND, {}, bench, folder=Path.cwd(), **self.conditions())
         self._wanted += 1
         self._has_acted = True
-        self.acting = self.acting or procedure
+        self.acting = self.acting or f"{instrument} {procedure}".strip()
         self.act_changed.emit(None)
 
         def then(said: tuple[str, str] | None) -> None:
@@ -422,7 +425,10 @@ class Session(QObject):
             start_runner(path, bench)
 
         self._acts.ask(
-            partial(_after_loading, lambda: act_by_hand(path, order, procedure, parameters, ensure)),
+            partial(
+                _after_loading,
+                lambda: act_by_hand(path, order, (procedure, parameters, instrument), ensure),
+            ),
             then,
             refused,
         )
@@ -443,6 +449,8 @@ class Session(QObject):
         self.act_changed.emit(event)
         if not event.outcome:
             self.acting = event.title
+            if event.path == Path():
+                return  # a touch has no run file of its own
             self.acted = {event.path, *(self.acted if event.number > 1 else ())}
             if self._following and event.path.exists():
                 self._shown.open_soon(event.path)

@@ -334,6 +334,9 @@ class MainWindow(QMainWindow):
         self._show_title(None)
         self._restore_layout()
         self.panels.on_made("Chip", lambda panel: panel.bar.recall(str(self.settings.value("selection", ""))))
+        self.panels.on_made(
+            "Bench", lambda panel: panel.by_hand.recall(str(self.settings.value("touches", "")))
+        )
 
     # --- building ---
 
@@ -604,6 +607,8 @@ class MainWindow(QMainWindow):
             self.settings.setValue(f"shares/{name}", share)
         if (chip := self.panels.made("Chip")) is not None:
             self.settings.setValue("selection", chip.bar.keep())
+        if (bench := self.panels.made("Bench")) is not None:
+            self.settings.setValue("touches", bench.by_hand.keep())
         self.panels.close()
         self.session.close()
         super().closeEvent(event)

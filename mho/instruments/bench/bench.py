@@ -603,6 +603,17 @@ class Bench(GuardedBench):
             self.prepare()
         self._cells.reach(cell, path, gate)
 
+    def connect(self, cell: Cell, path: Path = "READ", gate: float | None = None) -> None:
+        """Connect a cell by a path and leave it so, every source on at 0 V, its word line at `gate` (V, as for reads).
+
+        Raises `InputError` or `LimitError` for a cell or a word-line voltage that is none, or not allowed; nothing is sent.
+        """
+        cell = given.cell(cell, self._arrays)
+        gate = self.file.read.gate if gate is None else given.number(gate, "word-line voltage", "V")
+        self._checks.gate(gate)
+        self.checkpoint()
+        once_more(self._program, cell, path, gate)
+
     def check_pulse(self, pulse: Pulse, count: int = 1, *, forming: bool = False) -> Pulse:
         """Return a pulse that is allowed here; raises `InputError` or `LimitError`; nothing is sent.
 

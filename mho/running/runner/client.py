@@ -58,13 +58,17 @@ class RunnerClient:
         return self._ask(Request(command="abort", job=job))
 
     def act(
-        self, procedure: str, parameters: Mapping[str, Any], within: float = ANSWER_WITHIN
-    ) -> RunnerState:
-        """Let the session by hand carry out a procedure as its next act; without a name the session ends.
+        self, procedure: str, parameters: Mapping[str, Any], instrument: str = "",
+        within: float = ANSWER_WITHIN,
+    ) -> RunnerState:  # fmt: skip
+        """Let the session by hand carry out a procedure, or touch an instrument, as its next act; without a name it ends.
 
         The runner has `within` seconds to answer. `QueueError` where no session is open.
         """
-        return self._ask(Request(command="act", procedure=procedure, parameters=dict(parameters)), within)
+        wanted = Request(
+            command="act", procedure=procedure, parameters=dict(parameters), instrument=instrument
+        )
+        return self._ask(wanted, within)
 
     def emergency_stop(self) -> RunnerState:
         """Break off the running job at once, make the bench safe, and hold the queue.

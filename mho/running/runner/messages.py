@@ -135,6 +135,7 @@ class Request(StrictModel):
     # of an act: what the session by hand is to do; without a procedure it ends
     procedure: str = ""
     parameters: dict[str, Any] = {}
+    instrument: str = ""  # of a touch: which one
 
 
 def encode(message: Any) -> bytes:

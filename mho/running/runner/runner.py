@@ -528,7 +528,7 @@ class Runner:
             case "act":
                 if worker is None or job is None or job.order.procedure != BY_HAND:
                     raise QueueError(f"no session by hand is open on bench {self.bench!r}; open one first")
-                act = stream.ActWanted(request.procedure, request.parameters)
+                act = stream.ActWanted(request.procedure, request.parameters, request.instrument)
                 worker.tell(messages.Command("act", act=act))
             case "emergency":
                 if worker is not None:  # first of all; what is noted may have to wait
