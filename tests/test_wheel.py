@@ -24,7 +24,7 @@ from system_packages import needs_qt
 
 pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]
 
-SOURCES = ("mho", "pyvisa_mho.py", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("mho", "docs", "pyvisa_mho.py", "pyproject.toml", "README.md", "LICENSE")
 LINKS = (
     "instruments",
     "procedures",
@@ -147,8 +147,13 @@ def names(wheel: Path) -> list[str]:
 
 def test_it_holds_mho_the_name_for_pyvisa_and_metadata(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names(wheel)}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"mho", "pyvisa_mho.py"}
-    assert len(tops) == 3
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"mho", "pyvisa_mho.py"}
+    assert len(tops) == 4
+
+
+def test_it_holds_the_pages_that_help_shows_and_nothing_else_beside_the_package(wheel: Path) -> None:
+    beside = {name.partition(".data/data/share/mho/")[2] for name in names(wheel) if ".data/" in name}
+    assert beside == {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
 
 
 def test_it_holds_every_file_of_the_package(wheel: Path) -> None:

@@ -375,6 +375,7 @@ class MainWindow(QMainWindow):
         self._add(view, "Enlarge the strip", "F11", tip, self.panels.enlarge_strip)
         self._add(view, "Default layout", "", "every panel to its place", self.panels.arrange)
         help_ = self.menuBar().addMenu("&Help")
+        self._add(help_, "Documentation", "Ctrl+F1", "the pages, offline", self.show_documentation)
         self._add(help_, "Keyboard shortcuts", "F1", "list the keys", self.show_shortcuts)
         self._add(help_, "Guided run", "", "two minutes on the simulated bench", self.show_guide)
         self._add(help_, "About mho", "", "version, licence, where things are kept", self.show_about)
@@ -469,6 +470,18 @@ class MainWindow(QMainWindow):
         dialog = ShortcutsDialog(rows, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
+
+    def show_documentation(self) -> None:
+        """Show the pages of the documentation, in a window of their own."""
+        from mho.gui.window.documentation import Documentation, pages_folder
+
+        folder = pages_folder()
+        if folder is None:
+            self.session.tell(
+                "WARNING", "the pages did not come with this installation; install mho again, from its wheel"
+            )
+            return
+        Documentation(folder, self).show()
 
     def show_about(self) -> None:
         """Say which mho this is, on what, and where its files are."""
