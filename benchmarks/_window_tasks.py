@@ -61,7 +61,9 @@ class Hands:
         self.wait(lambda: panel.bar.selection.mask[row, column])
 
     def type(self, name: str, text: str) -> None:
-        editor = self.window.panel("Experiments").form.fields[name].editor
+        panel = self.window.panel("Experiments")
+        self.wait(lambda: name in panel.form.fields)  # the form before it may still be shown
+        editor = panel.form.fields[name].editor
         editor.selectAll()
         QTest.keyClicks(editor, text)
 
