@@ -55,7 +55,7 @@ class Extension:
     @property
     def facts(self) -> Mapping[str, Any]:
         """What the manifest says of it; empty without one, or where it says nothing that can be used."""
-        facts: Mapping[str, Any] = _manifest_of(self.target.partition(":")[0]).get(self.group, {})
+        facts: Mapping[str, Any] = manifest_of(self.target.partition(":")[0]).get(self.group, {})
         stated = {name.lower(): one for name, one in facts.items()}.get(self.name, {})
         if isinstance(stated, Mapping):
             return stated
@@ -166,8 +166,11 @@ def _other_mho(source: Distribution) -> str:
 
 
 @cache
-def _manifest_of(module: str) -> Mapping[str, Any]:
-    """Return the manifest in the folder of a module, or in the nearest folder above it; nothing of it is imported."""
+def manifest_of(module: str) -> Mapping[str, Any]:
+    """Return the manifest in the folder of a module, or in the nearest folder above it; nothing of it is imported.
+
+    By group (``mho.verbs``) and name, what is stated of each; empty where there is none that can be used.
+    """
     top, *rooms = module.split(".")
     try:
         spec = find_spec(top)

@@ -67,7 +67,11 @@ def manifests(project: Path) -> dict[Path, str]:
 def _own_verbs() -> dict[str, Mapping[str, Any]]:
     places = {name: place for group in OWN_VERBS.values() for name, place in group.items()}
     return {
-        name: {"help": describe_verb(name, f"{__package__}.{place}")["help"]}
+        name: {
+            key: fact
+            for key, fact in describe_verb(name, f"{__package__}.{place}").items()
+            if key != "group"  # which `mho.cli.verbs` says
+        }
         for name, place in places.items()
     }
 

@@ -125,11 +125,25 @@ class LazyVerb(TyperCommand):
         return self.verb.make_context(*words, **settings)
 
 
-def describe_verb(name: str, target: str, package: str = "the package") -> Mapping[str, str]:
-    """Return what a manifest says of a package's verb: the group it stands in, and the first paragraph of its help."""
+def describe_verb(name: str, target: str, package: str = "the package") -> Mapping[str, Any]:
+    """Return what a manifest says of a package's verb: its group, the first paragraph of its help, and its parameters.
+
+    Of several verbs under one name it says that of each, under ``verbs``. A verb with a procedure's parameters names it.
+    """
     verb = LazyVerb(name, "", target, "", package).verb
-    text = (verb.help or "").partition("\n\n")[0].replace("\n", " ")
-    return {"group": getattr(import_module(target.partition(":")[0]), "GROUP", OTHERS), "help": text}
+    return {"group": getattr(import_module(target.partition(":")[0]), "GROUP", OTHERS), **_facts_of(verb)}
+
+
+def _facts_of(verb: TyperCommand | TyperGroup) -> dict[str, Any]:
+    from mho.cli.experiments.procedure_command import ProcedureCommand
+    from mho.cli.verb_parameters import describe_parameters
+
+    facts: dict[str, Any] = {"help": (verb.help or "").partition("\n\n")[0].replace("\n", " ")}
+    if isinstance(verb, TyperGroup):
+        return facts | {"verbs": {name: _facts_of(cast(Any, one)) for name, one in verb.commands.items()}}
+    if isinstance(verb, ProcedureCommand) and (procedure := verb.procedure_of({})):
+        facts["procedure"] = procedure
+    return facts | {"parameters": describe_parameters(verb)}
 
 
 def _offered(offer: Extension) -> LazyVerb:

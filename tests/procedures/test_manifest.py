@@ -70,7 +70,10 @@ def test_a_project_of_a_lab_has_its_manifest_written(tmp_path, monkeypatch, caps
     main(project)
     assert capsys.readouterr().out.split() == [str(package / "manifest.json")]
     table = json.loads((package / "manifest.json").read_text("utf-8"))
-    assert table["verbs"] == {"bake": {"group": "Benches", "help": "Bake the chip."}}
+    celsius = {"kind": "float", "options": ["--celsius"], "default": 85.0}
+    assert table["verbs"] == {
+        "bake": {"group": "Benches", "help": "Bake the chip.", "parameters": {"celsius": celsius}}
+    }
     volts = table["procedures"]["look"]["parameters"]["volts"]
     assert volts.items() >= {"kind": "float", "name": "Voltage", "default": 0.1, "units": "V"}.items()
 
