@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QModelIndex, QObject, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QTableView, QWidget
+from PySide6.QtCore import QModelIndex, QObject, QSortFilterProxyModel
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QTableView, QWidget
 
 from mho.gui import widgets
 from mho.gui.queue import job_sentence
@@ -121,9 +120,6 @@ class LogPanel(QWidget):
         self.search.textChanged.connect(self._choose)
         self.view = QTableView()
         widgets.prepare_table(self.view, self.filter, COLUMNS, 20)
-        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view)
-        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
-        copy.activated.connect(self._copy)
         top = widgets.row(None, QLabel("From level"), self.level, (self.search, 1), self.clear)
         widgets.column(self, top, (self.view, 1))
         self._source, self._began = "", datetime.now()
@@ -178,13 +174,6 @@ class LogPanel(QWidget):
 
     def _choose(self) -> None:
         self.filter.choose(self.level.currentText(), self.search.text())
-
-    def _copy(self) -> None:
-        rows = self.view.selectionModel().selectedRows()
-        lines = [
-            "\t".join(str(row.siblingAtColumn(one).data()) for one in range(len(COLUMNS))) for row in rows
-        ]
-        QApplication.clipboard().setText("\n".join(lines))
 
 
 def rank(level: str) -> int:

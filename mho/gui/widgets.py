@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPalette,
     QPixmap,
+    QShortcut,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -66,15 +68,15 @@ LINES_KEPT = 5000
 PATIENCE = 2000  # ms, time for a process to end by itself
 
 
-def python_process(arguments: list[str], parent: QWidget) -> QProcess:
-    """Return a process of this Python with mho's modules, not yet started; it ends with `parent`."""
+def python_process(arguments: list[str], parent: QObject, **more: str) -> QProcess:
+    """Return a process of this Python with mho's modules, not yet started; it ends with `parent`.
+
+    `more` are further variables of its environment.
+    """
     process = QProcess(parent)
     environment = QProcessEnvironment.systemEnvironment()
-    for name, value in (
-        ("PYTHONPATH", processes.environment()["PYTHONPATH"]),
-        ("COLUMNS", str(COLUMNS)),
-        ("NO_COLOR", "1"),
-    ):
+    own = {"PYTHONPATH": processes.environment()["PYTHONPATH"], "COLUMNS": str(COLUMNS), "NO_COLOR": "1"}
+    for name, value in (own | more).items():
         environment.insert(name, value)
     process.setProcessEnvironment(environment)
     process.setProgram(sys.executable)
@@ -311,7 +313,7 @@ class RowsModel(QAbstractTableModel):
 def prepare_table(
     view: QTableView, model: QAbstractItemModel, columns: Sequence[TableColumn], height: int
 ) -> None:
-    """Let a view show whole rows of a model, of a fixed height in pixels."""
+    """Let a view show whole rows of a model, of a fixed height in pixels; Ctrl+C copies those that are chosen."""
     view.setModel(model)
     view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     view.setShowGrid(False)
@@ -324,6 +326,22 @@ def prepare_table(
     view.horizontalHeader().setStretchLastSection(True)
     for place, column in enumerate(columns[:-1]):
         view.setColumnWidth(place, column.width)
+    copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), view)
+    copy.setContext(Qt.ShortcutContext.WidgetShortcut)
+    copy.activated.connect(lambda: copy_rows(view))
+
+
+def copy_rows(view: QTableView) -> None:
+    """Put the chosen rows into the clipboard, below their headings, as a spreadsheet takes them; none, nothing."""
+    model = view.model()
+    rows = sorted(index.row() for index in view.selectionModel().selectedRows())
+    if not rows:
+        return
+    columns = range(model.columnCount())
+    lines = [[model.headerData(column, Qt.Orientation.Horizontal) for column in columns]]
+    lines += [[model.index(row, column).data() for column in columns] for row in rows]
+    texts = ("\t".join(re.sub(r"\s+", " ", str(one or "")) for one in line) for line in lines)
+    QApplication.clipboard().setText("\n".join(texts))
 
 
 class ElidedLabel(QLabel):
