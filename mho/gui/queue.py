@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from mho.analysis import reports
 from mho.gui import widgets
+from mho.gui.runs.actions_view import ActionsView
 from mho.gui.session.session import Session
 from mho.gui.widgets import ElidedLabel, TableColumn
 from mho.running import queue as job_queue
@@ -292,7 +293,10 @@ class QueuePanel(widgets.Themed):
             button = QToolButton()
             button.setDefaultAction(action)
             top.addWidget(button)
-        widgets.column(self, top, (self.view, 1))
+        jobs, self.on_runs = QWidget(), ActionsView(session)
+        widgets.column(jobs, top, (self.view, 1), margins=0)
+        parts = widgets.splitter(Qt.Orientation.Horizontal, (jobs, 800), (self.on_runs, 440))
+        widgets.column(self, parts)
         session.jobs_changed.connect(self._show_jobs)
         session.runner_changed.connect(self._show_runner)
         session.lane_changed.connect(lambda _: self._show_standing())

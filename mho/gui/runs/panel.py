@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShowEvent
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QFormLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QWidget,
+)
 
 import mho.analysis as analysis
 from mho.analysis.exports import export
 from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui import widgets
+from mho.gui.runs.action_form import ActionForm
+from mho.gui.runs.actions import ACTIONS, RunAction, Selection
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
 from mho.gui.runs.index_thread import IndexThread, Search
 from mho.gui.runs.preview import IndexedFacts, RunPreview, read_facts
 from mho.gui.runs.table import RunsView
+from mho.gui.runs.verbs import Verb, read_verb
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
@@ -181,6 +194,18 @@ class ExportDialog(QDialog):
             self.deleteLater()
 
 
+def read_given(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the procedure of the run file at `path`, and the parameters that it was given, as it has them now."""
+    from mho.procedures.catalogue import find_procedure
+    from mho.procedures.manifest import known_entries
+
+    with RunFile(path) as run:
+        name, values = run.procedure.lower(), run.given
+        if name in known_entries():
+            values = find_procedure(name).from_version(run.version, values)
+        return name, values
+
+
 UPDATE_PERIOD = 5_000
 """Interval of updates of the folder while the panel is visible, ms."""
 
@@ -219,6 +244,11 @@ class RunsPanel(QWidget):
         )
         self.figure = widgets.button("Export figure…", lambda: self._export(0))
         self.data = widgets.button("Export data…", lambda: self._export(FIRST_DATA))
+        self.actions_button = widgets.button(
+            "Actions…",
+            self._show_actions,
+            "All that can be done with the chosen runs; the right button shows it, too",
+        )
         self.preview = RunPreview()
 
         buttons = widgets.row(
@@ -228,13 +258,19 @@ class RunsPanel(QWidget):
         widgets.column(left, (self.table, 1), buttons, margins=0)
         middle = widgets.splitter(Qt.Orientation.Horizontal, (left, 880), (self.preview, 320))
         middle.setStretchFactor(0, 1)
-        widgets.column(self, self.search, (middle, 1), margins=6)
+        top = widgets.row(None, (self.search, 1), self.actions_button)
+        top.setAlignment(self.actions_button, Qt.AlignmentFlag.AlignTop)
+        widgets.column(self, top, (middle, 1), margins=6)
 
     def _connect(self) -> None:
         self.search.changed.connect(self._search)
         self.model.sort_wanted.connect(self._sort_by)
         self.table.selectionModel().selectionChanged.connect(self._choose)
         self.table.activated.connect(lambda _: self._open())  # double click, Enter
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(
+            lambda place: self._show_actions(self.table.viewport().mapToGlobal(place))
+        )
         self.preview.tags_wanted.connect(self._tag)
         self.preview.note_wanted.connect(self._note)
         self.index.found.connect(self._show)
@@ -243,6 +279,7 @@ class RunsPanel(QWidget):
         self.index.updated.connect(self._take_update)
         self.index.reading.connect(self._say_reading)
         self._session.run_news.connect(self._take_news)
+        self._session.actions.ended.connect(lambda _: self.index.update() if self.isVisible() else None)
         find = widgets.action(self, "Find runs", "", "write a query", self.search.query.setFocus)
         find.setShortcut(QKeySequence.StandardKey.Find)
         find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -370,22 +407,51 @@ class RunsPanel(QWidget):
             self._session.open_run(self._path(chosen[0]))
 
     def _fill_form(self) -> None:
-        def read() -> tuple[str, dict[str, Any]]:
-            from mho.procedures.catalogue import find_procedure
-            from mho.procedures.manifest import known_entries
-
-            with RunFile(path) as run:
-                name, values = run.procedure.lower(), run.given
-                if name in known_entries():
-                    values = find_procedure(name).from_version(run.version, values)
-                return name, values
-
         path = self._path(self.chosen()[0])
         self._files.ask(
-            read,
+            lambda: read_given(path),
             lambda filled_in: self._session.form_wanted.emit(*filled_in),
             lambda text: self._session.tell("ERROR", text),
         )
+
+    def selection(self) -> Selection:
+        """Return the runs that are chosen, with the bench and the cells that actions on them begin with."""
+        session = self._session
+        return Selection(self.chosen(), session.folder, session.bench, session.cells)
+
+    def action_menu(self) -> QMenu:
+        """Return the menu of actions; what the chosen runs do not allow is grey, with the reason in its tool tip."""
+        chosen, menu = self.selection(), QMenu(self)
+        menu.setToolTipsVisible(True)
+        for heading, actions in ACTIONS.items():
+            menu.addSection(heading)
+            for one in actions:
+                entry = menu.addAction(one.text, partial(self._ask_action, one))
+                reason = one.why_not(chosen)
+                entry.setEnabled(not reason)
+                entry.setToolTip(reason or f"mho {one.verb}" * bool(one.verb))
+        return menu
+
+    def _show_actions(self, place: QPoint | None = None) -> None:
+        menu = self.action_menu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place or self.actions_button.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+
+    def _ask_action(self, action: RunAction) -> None:
+        """Show the form of an action on the chosen runs."""
+        chosen = self.selection()
+        if action.procedure:
+            self._session.form_wanted.emit(action.procedure, {action.takes: str(chosen.paths[0])})
+            return
+
+        def read() -> tuple[Verb, dict[str, Any]]:
+            verb = read_verb(action.verb)
+            return verb, read_given(chosen.paths[0])[1] if verb.procedure else {}
+
+        def show(answer: tuple[Verb, dict[str, Any]]) -> None:
+            ActionForm(action, answer[0], chosen, self._session, answer[1], self).open()
+
+        self._files.ask(read, show, lambda text: self._session.tell("ERROR", text))
 
     def _compare(self) -> None:
         runs = self.chosen()

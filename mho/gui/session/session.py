@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from mho.errors import MhoError, RunFileError
+from mho.gui.session.actions import Action, Actions
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
 from mho.gui.session.loading import load, load_procedures
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, WatchRefused
@@ -176,6 +177,10 @@ class Session(QObject):
         Why the state of an existing runner is not known; empty otherwise.
     safety : bench_safety.Safety
         Whether the bench is safe, and from which source.
+    actions : actions.Actions
+        What is done with run files in the background.
+    cells : tuple of str
+        Array, rows and columns of the cells that were selected last; empty texts before any were.
 
     Signals
     -------
@@ -194,6 +199,8 @@ class Session(QObject):
         The user wants to run this: a name, and values by parameter.
     edit_wanted(Job)
         The user wants to change this waiting job.
+    plan_wanted(path)
+        The user wants to see this plan.
     bench_changed(bench)
         Another bench was chosen; all facts about the one before are void.
     safety_changed(Safety)
@@ -215,6 +222,7 @@ class Session(QObject):
     message = Signal(str, str, str)
     form_wanted = Signal(str, object)
     edit_wanted = Signal(object)
+    plan_wanted = Signal(str)
     bench_changed = Signal(str)
     safety_changed = Signal(object)
     confirmed_safe = Signal(str)
@@ -241,6 +249,10 @@ class Session(QObject):
         self.acted: set[Path] = set()  # run files of the acts of one session by hand
         self._following = True
         self._followed: Path | None = None  # the last run file of the runner that was to be shown
+        self.actions = Actions(self.folder, self)
+        self.actions.ended.connect(self._tell_action)
+        self.cells = ("", "", "")
+        self.cells_selected.connect(self._keep_cells)
         self._tasks = TaskThread("background", self, self.tell)
         self._acts = TaskThread("acts by hand", self, self.tell)  # in their order
         self._shown = ShownRun(self)
@@ -273,6 +285,7 @@ class Session(QObject):
             end_by_hand(self.queue_path, self.bench)
         self._stop_listening()
         self._shown.stop()
+        self.actions.close()
         self._tasks.close(0.0)
         self._acts.close(0.0)
 
@@ -457,6 +470,14 @@ class Session(QObject):
             return
         self.tell("ERROR" if event.failed else "INFO", f"{event.title}: {event.outcome}")
         self._end_act()
+
+    def _keep_cells(self, array: str, rows: str, columns: str) -> None:
+        self.cells = array, rows, columns
+
+    def _tell_action(self, action: Action) -> None:
+        """Say how an action has ended."""
+        level = "ERROR" if action.state == "failed" else "INFO"
+        self.tell(level, f"{action.title} {action.state}: {action.said}".removesuffix(": "))
 
     def change_queue(
         self, act: Callable[[job_queue.Queue], Any], then: Then | None = None, refused: Refused | None = None

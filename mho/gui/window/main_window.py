@@ -354,7 +354,7 @@ class MainWindow(QMainWindow):
         self.follow.toggled.connect(session.follow_current)
         files.addSeparator()
         self._add(files, "New experiment", "Ctrl+N", "search for a procedure", self._new_experiment)
-        self._add(files, "Quit", "Ctrl+Q", "close the window; the runner goes on", self.close)
+        self._add(files, "Quit", "Ctrl+Q", "close the window; the runner goes on", self._quit)
         bench = self.menuBar().addMenu("&Bench")
         self._add(bench, "Simulated bench", "", "no hardware", lambda: self._turn_to("simulated"))
         self._add(bench, "Chip without instruments", "", "many solves, fast", lambda: self._turn_to("arrays"))
@@ -549,17 +549,37 @@ class MainWindow(QMainWindow):
             self.session.open_run(path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        """Accept dropped run and bench files."""
-        if any(url.toLocalFile().endswith((".h5", ".toml")) for url in event.mimeData().urls()):
+        """Accept files; what is none of use is said when it is dropped."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Show the run file that was dropped, or turn to the bench whose file was."""
-        paths = [url.toLocalFile() for url in event.mimeData().urls()]
-        for suffix, act in ((".h5", self.session.open_run), (".toml", self._turn_to)):
-            for path in [one for one in paths if one.endswith(suffix)][:1]:
-                act(path)
+        """Show the run, turn to the bench, show the plan, or solve with the matrix whose file was dropped."""
+        from mho.gui.window.dropped_files import SortedFiles, sort_files  # which reads TOML
+
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
+
+        def take(files: SortedFiles) -> None:
+            acts: dict[str, Callable[[str], Any]] = {
+                "run": self.session.open_run, "bench": self._turn_to, "plan": self.session.plan_wanted.emit,
+                "matrix": self._take_matrix,
+            }  # fmt: skip
+            for kind, path in files.of_kind.items():
+                acts[kind](str(path))
+            for trouble in files.troubles:
+                self.session.tell("WARNING", trouble)
+
+        self.session.ask(lambda: sort_files(paths), take)
+
+    def _take_matrix(self, path: str) -> None:
+        """Enter a matrix into the form, which becomes that of a solve if it asks for none."""
+        form = self.panel("Experiments").form
+        self.show_panel("Experiments")
+        if form is not None and "matrix" in form.fields:
+            form.fields["matrix"].show_value(path)
+        else:
+            self.session.form_wanted.emit("solve", {"matrix": path})
 
     # --- what is kept ---
 
@@ -612,8 +632,36 @@ class MainWindow(QMainWindow):
         if not self.session.listens:
             self.session.start()
 
+    def _quit(self) -> None:
+        """Close the window, unless actions are pending and the user would rather wait for them."""
+        pending = self.session.actions.pending
+        if not pending:
+            self.close()
+            return
+        words = f"{pending[0].title} is {pending[0].state}" + (
+            f", {len(pending) - 1} more wait" if len(pending) > 1 else ""
+        )
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Actions are pending",
+            f"{words}: end them and close the window?",
+            parent=self,
+        )
+        box.setInformativeText(
+            "They are ended as by Ctrl-C: no file is left half written. The runner goes on."
+        )
+        end = box.addButton("End them and close", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(box.addButton("Stay", QMessageBox.ButtonRole.RejectRole))
+        end.clicked.connect(lambda _checked: self.close())
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Save the layout; the runner goes on."""
+        """Save the layout; the runner goes on, and actions are ended, which a user is asked about."""
+        if event.spontaneous() and self.session.actions.pending:
+            event.ignore()
+            self._quit()
+            return
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.setValue("layout", self.saveState(LAYOUT))
         for name, share in self.panels.shares().items():

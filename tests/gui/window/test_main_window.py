@@ -317,16 +317,61 @@ def test_a_damaged_file_is_a_message_and_the_window_lives(
 
 
 @pytest.mark.thorough
-def test_a_run_dropped_on_the_window_is_shown(window: MainWindow, folder: Path) -> None:
+def test_a_run_dropped_on_the_window_is_shown(window: MainWindow, folder: Path, qtbot) -> None:
     drop_file(window, folder / "one.h5", QPoint(600, 5))
-    assert window.session.run_path == folder / "one.h5"
+    qtbot.waitUntil(lambda: window.session.run_path == folder / "one.h5", timeout=PATIENCE)
 
 
-def test_a_bench_file_dropped_on_the_window_is_turned_to(window: MainWindow, tmp_path: Path) -> None:
+def test_a_bench_file_dropped_on_the_window_is_turned_to(window: MainWindow, tmp_path: Path, qtbot) -> None:
     bench = tmp_path / "own.toml"
     bench.write_text(ARRAYS.read_text("utf-8"), "utf-8")
     drop_file(window, bench, QPoint(600, 5))
-    assert window.session.bench == str(bench)
+    qtbot.waitUntil(lambda: window.session.bench == str(bench), timeout=PATIENCE)
+
+
+def test_a_plan_dropped_on_the_window_is_no_bench(window: MainWindow, tmp_path: Path, qtbot) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text('name = "p"\n[[steps]]\nprocedure = "iv"\n', "utf-8")
+    with qtbot.waitSignal(window.session.plan_wanted, timeout=PATIENCE) as wanted:
+        drop_file(window, plan, QPoint(600, 5))
+    assert wanted.args == [str(plan)]
+    assert window.session.bench == "simulated"
+
+
+def test_a_matrix_dropped_on_the_window_is_that_of_the_form(window: MainWindow, tmp_path: Path, qtbot) -> None:
+    first, second = tmp_path / "a.csv", tmp_path / "b.mtx"
+    for one in (first, second):
+        one.write_text("1,0\n0,1\n", "utf-8")
+    panel = window.panel("Experiments")
+    drop_file(window, first, QPoint(600, 5))
+    qtbot.waitUntil(lambda: panel.form is not None, timeout=PATIENCE)
+    assert panel.name == "solve"
+    panel.form.fields["bits"].show_value("12")
+    drop_file(window, second, QPoint(600, 5))
+    qtbot.waitUntil(lambda: panel.form.fields["matrix"].value() == str(second), timeout=PATIENCE)
+    assert panel.form.fields["bits"].value() == "12"  # the form stays
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("chip.toml", 'name = "c"\n[[arrays]]\n', "chip.toml is a chip map; name it in a bench file"),
+        ("cells.toml", 'name = "c"\nbase = "pku"\n', "cells.toml is a preset of simulated cells"),
+        ("other.toml", "colour = 3\n", "other.toml is neither a bench nor a plan"),
+        ("broken.toml", "name = \n", "broken.toml is not valid TOML"),
+        ("notes.txt", "1 2", "notes.txt is nothing that can be dropped here; drop a run (.h5)"),
+    ],
+)
+def test_a_file_of_no_use_is_answered_in_a_sentence(
+    window: MainWindow, tmp_path: Path, qtbot, name: str, text: str, words: str
+) -> None:
+    told: list[str] = []
+    window.session.message.connect(lambda level, said: told.append(said))
+    path = tmp_path / name
+    path.write_text(text, "utf-8")
+    drop_file(window, path, QPoint(600, 5))
+    qtbot.waitUntil(lambda: any(words in one for one in told), timeout=PATIENCE)
+    assert window.session.bench == "simulated"
 
 
 def test_runs_and_benches_that_were_opened_are_offered_again(
