@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mho.instruments.simulated import CELL_PRESETS
 from mho.runs import GOING_ON, Status
 from mho.runs.index import UNREADABLE, IndexedRun
 
@@ -169,9 +170,9 @@ def _no_protocol(chosen: Selection) -> str:
 
 
 def _preset(chosen: Selection) -> dict[str, Any]:
-    """Return the simulated cells of the first run, where they are simulated and of a packaged preset."""
-    presets = {run.facts.preset for run in chosen.runs} - {""}
-    return {"preset": presets.pop()} if len(presets) == 1 else {}
+    """Return the simulated cells of the runs, where all have the same and these are packaged."""
+    presets = {run.facts.preset for run in chosen.runs}
+    return {"preset": presets.pop()} if len(presets) == 1 and presets <= CELL_PRESETS.keys() else {}
 
 
 def _on_bench(chosen: Selection) -> dict[str, Any]:
@@ -181,6 +182,11 @@ def _on_bench(chosen: Selection) -> dict[str, Any]:
 def _characterised(chosen: Selection) -> dict[str, Any]:
     array, rows, columns = chosen.cells
     return _on_bench(chosen) | {"array": array, "rows": rows, "columns": columns}
+
+
+def _campaign(chosen: Selection) -> dict[str, Any]:
+    """Return the plan in a campaign's folder; the one that it is a copy of serves, too, and finds its files."""
+    return {} if chosen.plan is None else {"plan": str(chosen.plan), "output": str(chosen.plan.parent)}
 
 
 def _plan_folder(chosen: Selection) -> list[Path]:
@@ -235,10 +241,8 @@ ACTIONS: Mapping[str, tuple[RunAction, ...]] = {
         ),
         RunAction("Queue again…", "queue clone", "source", most=1, reasons=(_unreadable, _goes_on)),
         RunAction(
-            "Go on with its campaign…", "campaign", "plan", reasons=(_no_campaign,),
-            leading=("workers", "tries", "dry_run"),
-            places=lambda chosen: [] if chosen.plan is None else [chosen.plan],
-            begin=lambda chosen: {} if chosen.plan is None else {"output": str(chosen.plan.parent)},
+            "Go on with its campaign…", "campaign", reasons=(_no_campaign,), begin=_campaign,
+            leading=("output", "workers", "tries", "dry_run"),
         ),
         RunAction(
             "Go on with its characterisation…", "characterise", "place", reasons=(_no_protocol,), leading=("rehearse",),

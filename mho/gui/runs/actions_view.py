@@ -27,6 +27,7 @@ from mho.gui.widgets import RowsModel, TableColumn
 BEAT = 1_000
 """Time between two times at which it is shown how long an action has taken, ms."""
 
+OPENED = "what it wrote: a run in the window, everything else with its own program; without a file, what it printed"
 SUFFIX = ".h5"
 """Of run files, which are opened in the window."""
 
@@ -76,32 +77,19 @@ class ActionsView(QWidget):
         self.view.setAlternatingRowColors(True)
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.view.customContextMenuRequested.connect(self._menu)
-        self.view.doubleClicked.connect(lambda _: self._with_chosen(self._show_output))
+        self.view.activated.connect(lambda _: self._with_chosen(self._open))  # double click, Enter
         self.view.selectionModel().selectionChanged.connect(self._see_what_can_be_done)
         self.acts: dict[str, QAction] = {}
         self._can: dict[str, Callable[[Action], bool]] = {}
         self.count = widgets.ElidedLabel()
         buttons = widgets.row(None, (self.count, 1), margins=0)
+        cancel = "end it as Ctrl-C does, or take one that waits out of the line"
+        remove = "take it off the list; what it wrote stays"
         for text, tip, act, can in (
-            (
-                "Open",
-                "what it wrote: a run in the window, everything else with its own program",
-                self._open,
-                _wrote,
-            ),
-            ("Output", "all that it printed", self._show_output, lambda action: bool(action.lines)),
-            (
-                "Cancel",
-                "end it as Ctrl-C does, or take one that waits out of the line",
-                self._actions.cancel,
-                _pends,
-            ),
-            (
-                "Remove",
-                "take it off the list; what it wrote stays",
-                lambda one: self._actions.remove([one]),
-                _is_over,
-            ),
+            ("Open", OPENED, self._open, _prints),
+            ("Output", "all that it printed", self._show_output, _prints),
+            ("Cancel", cancel, self._actions.cancel, _pends),
+            ("Remove", remove, lambda one: self._actions.remove([one]), _is_over),
         ):
             self.acts[text] = widgets.action(self, text, "", tip, partial(self._with_chosen, act))
             self._can[text] = can
@@ -153,7 +141,9 @@ class ActionsView(QWidget):
 
     def _open(self, action: Action) -> None:
         path = action.written
-        if path is None or not path.exists():
+        if path is None:
+            self._show_output(action)
+        elif not path.exists():
             self._session.tell("ERROR", f"{action.title}: {path} is not there any more")
         elif path.suffix == SUFFIX:
             self._session.open_run(path)
@@ -173,7 +163,7 @@ class ActionOutput(QDialog):
         self.setWindowTitle(action.title)
         self.resize(900, 520)
         self._action = action
-        self._shown = -1
+        self._shown: list[str] = []
         self.text = QPlainTextEdit(readOnly=True, lineWrapMode=QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -183,10 +173,13 @@ class ActionOutput(QDialog):
         self._show()
 
     def _show(self) -> None:
-        lines = self._action.lines
-        if len(lines) != self._shown or self._action.state in AT_WORK:
-            self._shown = len(lines)
-            self.text.setPlainText("\n".join(lines))
+        lines = list(self._action.lines)
+        if lines[: len(self._shown)] != self._shown:  # the first ones have been dropped
+            self._shown = []
+            self.text.clear()
+        if new := lines[len(self._shown) :]:
+            self.text.appendPlainText("\n".join(new))
+        self._shown = lines
 
 
 def _place(action: Action) -> tuple[int, float]:
@@ -196,8 +189,8 @@ def _place(action: Action) -> tuple[int, float]:
     return (2, -(action.ended or 0.0)) if action.is_over else (1, 0.0)
 
 
-def _wrote(action: Action) -> bool:
-    return action.written is not None
+def _prints(action: Action) -> bool:
+    return bool(action.lines)
 
 
 def _pends(action: Action) -> bool:

@@ -284,6 +284,11 @@ class RunsPanel(QWidget):
         find.setShortcut(QKeySequence.StandardKey.Find)
         find.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.addAction(find)
+        offer = widgets.action(
+            self, "Actions", "Alt+A", "offer what can be done with the chosen runs", self._show_actions
+        )
+        offer.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.addAction(offer)
         self._choose()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802

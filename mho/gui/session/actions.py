@@ -179,9 +179,10 @@ class Actions(QObject):
         self._read()
         if self._rest:
             action.lines.append(_text(self._rest))
-        state = EXITS.get(code, "failed") if status is QProcess.ExitStatus.NormalExit else "failed"
-        if state == "failed" and not action.said:
-            action.lines.append(f"{ERROR}the process ended with {code} and said nothing")
+        state: State = EXITS.get(code, "failed")
+        if status is not QProcess.ExitStatus.NormalExit:
+            state = "failed"
+            action.lines.append(f"{ERROR}the process was killed")
         self._end(action, "aborted" if action.state == "stopping" and state != "finished" else state)
 
     def _end(self, action: Action, state: State) -> None:

@@ -476,7 +476,8 @@ class Session(QObject):
 
     def _tell_action(self, action: Action) -> None:
         """Say how an action has ended."""
-        level = "ERROR" if action.state == "failed" else "INFO"
+        doubtful = action.state in ("not in order", "not converged")
+        level = "ERROR" if action.state == "failed" else "WARNING" if doubtful else "INFO"
         self.tell(level, f"{action.title} {action.state}: {action.said}".removesuffix(": "))
 
     def change_queue(

@@ -21,7 +21,7 @@ from mho.gui.runs.panel import RunsPanel
 from mho.gui.runs.verbs import known_verbs, read_verb
 from mho.gui.session.actions import Action
 from mho.gui.session.session import Session
-from mho.procedures import Solve
+from mho.procedures import Program, Solve
 from mho.runs import RunFile, Status
 
 ELSEWHERE = {
@@ -245,6 +245,28 @@ def test_a_run_on_real_instruments_is_not_repeated(tmp_path: Path, qtbot) -> Non
     session.close()
 
 
+def test_an_action_that_is_a_procedure_fills_the_form(tmp_path: Path, qtbot) -> None:
+    folder = tmp_path / "programmed"
+    folder.mkdir()
+    digits = folder / "d.csv"
+    np.savetxt(digits, np.eye(4), fmt="%d", delimiter=",")
+    mho.run(Program(digits=str(digits)), seed=1, output=folder / "p.h5", bench="arrays")
+    session = Session(folder)
+    panel = RunsPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitUntil(lambda: len(panel.model.rows) == 1, timeout=PATIENCE)
+    choose(panel, "p")
+    (entry,) = (
+        one for one in panel.action_menu().actions() if one.text() == "Refresh its cells, in the form"
+    )
+    with qtbot.waitSignal(session.form_wanted, timeout=PATIENCE) as wanted:
+        entry.trigger()
+    assert wanted.args == ["refresh", {"of": str(folder / "p.h5")}]
+    panel.close_down()
+    session.close()
+
+
 def test_runs_of_a_campaign_are_known_by_its_plan(panel: RunsPanel, folder: Path) -> None:
     (folder.parent / "plan.toml").write_text('name = "p"\n[[steps]]\nprocedure = "solve"\n')
     choose(panel, "alpha")
@@ -312,6 +334,16 @@ def test_one_that_fails_says_why_in_a_sentence(session: Session, folder: Path, q
     assert told[-1] == ("ERROR", f"budget iv failed: {action.said}")
 
 
+def test_one_that_is_killed_is_no_success(session: Session, folder: Path, qtbot) -> None:
+    action = session.actions.add("verify", ["verify", str(folder / "alpha.h5")])
+    process = session.actions._process
+    assert process is not None
+    qtbot.waitUntil(lambda: process.processId() > 0, timeout=PATIENCE)
+    process.kill()
+    wait_for_end(action, qtbot)
+    assert (action.state, action.said) == ("failed", "the process was killed")
+
+
 def test_several_are_carried_out_one_after_the_other(session: Session, folder: Path, qtbot) -> None:
     actions = [
         session.actions.add(name, ["verify", str(folder / f"{name}.h5")]) for name in ("alpha", "beta")
@@ -366,7 +398,11 @@ def test_the_window_asks_before_it_ends_what_is_pending(
     assert window.isVisible()
     process = window.session.actions._process
     assert process is not None
-    window.close()
+    window._quit()
+    box = window.findChildren(QMessageBox)[-1]
+    (end,) = (one for one in box.buttons() if one.text() == "End them and close")
+    end.click()
+    assert not window.isVisible()
     assert process.processId() == 0  # gone
     assert action.state == "aborted"
 
