@@ -58,6 +58,7 @@ MAKERS = {
     "main-window": ("pictures_window:grab_main_window", "window-*"),
     "by-hand": ("pictures_window:grab_by_hand", "panel-bench-by-hand"),
     "chip-panel": ("pictures_chip:grab_chip_panel", "panel-chip panel-chip-selection"),
+    "actions": ("pictures_actions:grab_actions", "panel-actions"),
     "panels": (
         "pictures_panels:grab_panels",
         "panel-runs panel-signals panel-signals-sweep panel-solve watch",

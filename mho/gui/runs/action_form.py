@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.errors import MhoError
+from mho.errors import InputError, MhoError
 from mho.gui import widgets
 from mho.gui.experiments.parameter_form import Field, ParameterForm
 from mho.gui.runs.actions import RunAction, Selection
@@ -89,7 +89,10 @@ class ActionForm(QDialog):
         given = {key: one.value() for key, one in self.form.fields.items() if not one.is_default()}
         if self._action.takes:
             given[self._action.takes] = self._action.places(self._chosen)
-        return self.verb.words(given)
+        words = self.verb.words(given)
+        if problems := list(self.form.problems().values()):
+            raise InputError(problems[0])
+        return words
 
     def _judge(self, key: str, value: Any) -> None:
         one = self.verb.parameters.get(key)

@@ -454,7 +454,9 @@ class RunsPanel(QWidget):
             return verb, read_given(chosen.paths[0])[1] if verb.procedure else {}
 
         def show(answer: tuple[Verb, dict[str, Any]]) -> None:
-            ActionForm(action, answer[0], chosen, self._session, answer[1], self).open()
+            ActionForm(
+                action, answer[0], chosen, self._session, answer[1], self
+            ).show()  # STOP stays in reach
 
         self._files.ask(read, show, lambda text: self._session.tell("ERROR", text))
 

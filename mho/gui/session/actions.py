@@ -147,9 +147,10 @@ class Actions(QObject):
         action.state, action.began, self._rest = "running", time.time(), b""
         more = {"MHO_RUNS": str(self._folder), "COLUMNS": str(WIDTH), "PYTHONIOENCODING": "utf-8"}
         process = self._process = python_process(["-P", "-m", "mho", *action.words], self, **more)
-        parameters = process.UnixProcessParameters()
-        parameters.flags = QProcess.UnixProcessFlag.ResetSignalHandlers  # it must hear of an interruption
-        process.setUnixProcessParameters(parameters)
+        if hasattr(process, "setUnixProcessParameters"):  # not on Windows
+            parameters = process.UnixProcessParameters()
+            parameters.flags = QProcess.UnixProcessFlag.ResetSignalHandlers  # it must hear of an interruption
+            process.setUnixProcessParameters(parameters)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
         process.setStandardInputFile(QProcess.nullDevice())
         process.readyReadStandardOutput.connect(self._read)

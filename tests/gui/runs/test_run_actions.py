@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import run_samples
 from PySide6.QtCore import QItemSelectionModel, Qt
-from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QWidget
 from window_steps import PATIENCE
 
 import mho
@@ -176,6 +177,15 @@ def test_a_value_that_is_none_is_said_and_not_begun(panel: RunsPanel, qtbot) -> 
     assert form.start.isEnabled()
 
 
+def test_a_field_that_is_emptied_is_said(panel: RunsPanel, qtbot) -> None:
+    choose(panel, "alpha")
+    form = ask(panel, "Budget of its error…", qtbot)
+    form.form.fields["draws"].editor.clear()
+    assert form.message.text() == "draws is empty"
+    assert not form.start.isEnabled()
+    assert not form.isModal()  # the window's STOP stays in reach
+
+
 def test_a_limit_of_a_verb_is_one_of_its_field() -> None:
     with pytest.raises(mho.InputError, match="workers is '0'; give a whole number from 1"):
         read_verb("campaign").words({"plan": "plan.toml", "workers": "0"})
@@ -227,6 +237,19 @@ def test_what_does_not_fit_the_selection_is_grey_and_says_why(panel: RunsPanel) 
     grey = reasons(panel)
     assert grey["Report…"] == "choose at least one run; none is chosen"
     assert "Optimise programming…" not in grey
+
+
+def test_the_right_mouse_button_offers_the_actions(panel: RunsPanel, qtbot) -> None:
+    choose(panel, "alpha")
+    row = [run.path.stem for run in panel.model.rows].index("alpha")
+    place = panel.table.visualRect(panel.model.index(row, 1)).center()
+    viewport = panel.table.viewport()
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, viewport.mapToGlobal(place))
+    QApplication.sendEvent(viewport, event)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    assert "Report…" in [one.text() for one in menu.actions()]
+    menu.close()
 
 
 def test_a_run_on_real_instruments_is_not_repeated(tmp_path: Path, qtbot) -> None:
