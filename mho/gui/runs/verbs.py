@@ -119,7 +119,7 @@ class Verb:
         options: list[str] = []
         places: list[str] = []
         for key, one in self.parameters.items():
-            if values.get(key) in (None, "", NOT_GIVEN):
+            if values.get(key) in (None, "", NOT_GIVEN, []):
                 if one.required:
                     raise InputError(f"{one.name} must be given: {one.help}")
                 continue

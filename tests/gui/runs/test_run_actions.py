@@ -186,9 +186,18 @@ def test_a_field_that_is_emptied_is_said(panel: RunsPanel, qtbot) -> None:
     assert not form.isModal()  # the window's STOP stays in reach
 
 
+def test_a_characterisation_begins_with_the_cells_that_are_selected(panel: RunsPanel, qtbot) -> None:
+    panel._session.cells_selected.emit("multiply", "0:4", "2:6")
+    choose(panel)
+    form = ask(panel, "Characterise cells…", qtbot)
+    assert form.words() == ["characterise", "--array=multiply", "--rows=0:4", "--columns=2:6"]
+
+
 def test_a_limit_of_a_verb_is_one_of_its_field() -> None:
     with pytest.raises(mho.InputError, match="workers is '0'; give a whole number from 1"):
         read_verb("campaign").words({"plan": "plan.toml", "workers": "0"})
+    with pytest.raises(mho.InputError, match="runs must be given"):
+        read_verb("report").words({"runs": []})
     with pytest.raises(mho.InputError, match="to must be given: the preset file to write"):
         read_verb("calibrate").words({"runs": ["a.h5"]})
 
