@@ -24,13 +24,15 @@ SETTINGS = "programming.toml"
 class Selection:
     """The runs that are chosen in a folder, and beside them the bench and the cells of the window.
 
-    `cells` are array, rows and columns; empty texts where none are selected.
+    `cells` are array, rows and columns; empty texts where none are selected. `busy` is why real instruments of the bench
+    cannot be used now; "" where they can.
     """
 
     runs: Sequence[IndexedRun]
     folder: Path
     bench: str = "simulated"
     cells: tuple[str, str, str] = ("", "", "")
+    busy: str = ""
 
     @property
     def paths(self) -> list[Path]:
@@ -158,6 +160,10 @@ def _not_of(*procedures: str) -> Reason:
     )
 
 
+def _busy(chosen: Selection) -> str:
+    return chosen.busy
+
+
 def _no_campaign(chosen: Selection) -> str:
     return (
         "" if chosen.is_campaign else f"these runs are of no campaign: there is no {PLAN} above their folder"
@@ -245,13 +251,13 @@ ACTIONS: Mapping[str, tuple[RunAction, ...]] = {
             leading=("output", "workers", "tries", "dry_run"),
         ),
         RunAction(
-            "Go on with its characterisation…", "characterise", "place", reasons=(_no_protocol,), leading=("rehearse",),
-            places=_plan_folder,
+            "Go on with its characterisation…", "characterise", "place", reasons=(_no_protocol, _busy),
+            leading=("rehearse",), places=_plan_folder,
         ),
     ),
     "Chip": (
         RunAction(
-            "Characterise cells…", "characterise", fewest=0, begin=_characterised,
+            "Characterise cells…", "characterise", fewest=0, begin=_characterised, reasons=(_busy,),
             leading=("bench", "array", "rows", "columns", "quick"),
         ),
         RunAction(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from PySide6.QtWidgets import (
 import mho.analysis as analysis
 from mho.analysis.exports import export
 from mho.analysis.reports import Convergence, read_convergence
-from mho.errors import RunFileError
+from mho.errors import MhoError, RunFileError
 from mho.gui import widgets
 from mho.gui.runs.action_form import ActionForm
 from mho.gui.runs.actions import ACTIONS, RunAction, Selection
@@ -422,7 +423,17 @@ class RunsPanel(QWidget):
     def selection(self) -> Selection:
         """Return the runs that are chosen, with the bench and the cells that actions on them begin with."""
         session = self._session
-        return Selection(self.chosen(), session.folder, session.bench, session.cells)
+        return Selection(self.chosen(), session.folder, session.bench, session.cells, self._busy())
+
+    def _busy(self) -> str:
+        """Return why the bench's instruments cannot be used now: a job has them; "" where they are simulated, or free."""
+        from mho.gui.experiments.panel import is_simulated
+
+        job, bench = self._session.job, self._session.bench
+        with suppress(MhoError):  # of a faulty bench file the verb tells
+            if job is not None and not is_simulated(bench):
+                return f"job {job[0]} has the instruments of bench {Path(bench).name}; wait until it is over"
+        return ""
 
     def action_menu(self) -> QMenu:
         """Return the menu of actions; what the chosen runs do not allow is grey, with the reason in its tool tip."""

@@ -24,8 +24,8 @@ from mho.gui.widgets import LINES_KEPT, python_process
 PATIENCE = 10_000
 """Time for an interrupted verb to end by itself before it is killed, ms: it may be in the midst of a computation."""
 
-AT_THE_END = 5_000
-"""The same when the window is closed, which waits for it, ms."""
+AT_THE_END = 10_000
+"""The same when the window is closed, which waits for it, ms: a campaign ends its workers first."""
 
 WIDTH = 200
 """Columns of the terminal that a verb takes its output for: tables are not cut, and paths not broken."""

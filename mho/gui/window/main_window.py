@@ -671,5 +671,7 @@ class MainWindow(QMainWindow):
         if (bench := self.panels.made("Bench")) is not None:
             self.settings.setValue("touches", bench.by_hand.keep())
         self.panels.close()
+        if self.session.actions.pending:
+            self.hide()  # they may take seconds to end
         self.session.close()
         super().closeEvent(event)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from mho.gui.runs.panel import RunsPanel
 from mho.gui.runs.verbs import known_verbs, read_verb
 from mho.gui.session.actions import Action
 from mho.gui.session.session import Session
+from mho.instruments.bench_file import load_bench_file
 from mho.procedures import Program, Solve
 from mho.runs import RunFile, Status
 
@@ -297,6 +300,23 @@ def test_an_action_that_is_a_procedure_fills_the_form(tmp_path: Path, qtbot) -> 
     assert wanted.args == ["refresh", {"of": str(folder / "p.h5")}]
     panel.close_down()
     session.close()
+
+
+def test_real_instruments_that_a_job_has_are_not_characterised(panel: RunsPanel, tmp_path: Path) -> None:
+    session, job = panel._session, SimpleNamespace(job=3, state="running")
+    real = tmp_path / "real.toml"
+    text = load_bench_file("simulated").text
+    real.write_text(re.sub(r"(?m)^\[simulation\](\n.+)*", "", text), "utf-8")
+    choose(panel)
+    session.runner = job
+    assert "Characterise cells…" not in reasons(panel)  # the simulated bench has as many as are asked for
+    session.bench = str(real)
+    assert (
+        reasons(panel)["Characterise cells…"]
+        == "job 3 has the instruments of bench real.toml; wait until it is over"
+    )
+    session.runner = None
+    assert "Characterise cells…" not in reasons(panel)
 
 
 def test_runs_of_a_campaign_are_known_by_its_plan(panel: RunsPanel, folder: Path) -> None:
