@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,7 +86,8 @@ class VerbParameter:
         words = []
         for text in filter(None, texts):
             self.check(text)
-            given = str(Path(text).expanduser().absolute()) if self.kind == "path" else text
+            relative = self.kind == "path" and not os.path.isabs(text)
+            given = str(Path(text).expanduser().absolute()) if relative else text
             words.append(f"{self.options[0]}={given}" if self.options else given)
         return words
 
