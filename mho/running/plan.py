@@ -108,12 +108,16 @@ Axis = dict[str, Annotated[_Axis, Discriminator(_kind)]]
 class PlanStep(StrictModel):
     """One procedure with its constant values; `name` distinguishes two steps of the same procedure.
 
-    `after` names an earlier step, whose simulated chip this one continues with.
+    `after` names an earlier step, whose simulated chip this one continues with. `bench`, `preset` and `seed` are the
+    step's own, in place of the plan's.
     """
 
     procedure: str
     name: str = ""
     after: str = ""
+    bench: str | None = None
+    preset: str | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
     parameters: dict[str, Scalar] = {}
 
 
@@ -149,26 +153,27 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked plan: its name, its text, and all of its runs, in order."""
+    """A checked plan: its name and description, its text, and all of its runs, in order."""
 
     name: str
+    description: str
     text: str
     runs: tuple[PlannedRun, ...]
 
 
-def load_plan(path: str | Path) -> Plan:
-    """Read a plan and lay out its runs; relative paths in it are relative to its folder.
+def load_plan(path: str | Path, most: int = MOST_RUNS) -> Plan:
+    """Read a plan and lay out its runs, up to `most`; relative paths in it are relative to its folder.
 
     `InputError` for a file that cannot be read, and for anything wrong in it: key, line and what to do.
     """
     path = Path(path)
     text = read_text(path, InputError, f"cannot read plan {path}", "; give the path of a TOML file")
-    return parse_plan(text, path.parent, f"plan {path}")
+    return parse_plan(text, path.parent, f"plan {path}", most)
 
 
-def parse_plan(text: str, folder: Path, source: str = "plan") -> Plan:
+def parse_plan(text: str, folder: Path, source: str = "plan", most: int = MOST_RUNS) -> Plan:
     """Check the text of a plan and lay out its runs; see `load_plan`."""
-    return _Layout(text, folder, source).plan()
+    return _Layout(text, folder, source).plan(most)
 
 
 def check_plan_needs(plan: Plan) -> None:
@@ -237,19 +242,28 @@ class _Layout:
             place = f" (line {line})" if line else ""
             raise InputError(f"{self._source}: {'.'.join(map(str, path))}{place}: {error}") from None
 
-    def plan(self) -> Plan:
+    def plan(self, most: int) -> Plan:
         self._names = [self._name(step) for step in self._file.steps]
         self._forms = [self._form(number, step) for number, step in enumerate(self._file.steps)]
         self._given = [
             {key: self._located(value) for key, value in step.parameters.items()} for step in self._file.steps
         ]
-        self._settings = {key: self._located(getattr(self._file, key)) for key in SETTINGS}
+        self._settings = [self._settings_of(step) for step in self._file.steps]
         self._grounds = [self._ground(number, step) for number, step in enumerate(self._file.steps)]
         axes = [self._axis(number, axis) for number, axis in enumerate(self._file.sweep)]
         count = len(self._forms) * int(np.prod([len(points) for points in axes], dtype=float))
-        if count > MOST_RUNS:
-            raise InputError(f"{self._source}: {count} runs are more than the {MOST_RUNS} a plan may have")
-        return Plan(self._file.name, self._text, tuple(self._runs(axes)))
+        if count > most:
+            allowed = "a plan may have" if most == MOST_RUNS else "are taken here"
+            raise InputError(f"{self._source}: {count} runs are more than the {most} {allowed}")
+        return Plan(self._file.name, self._file.description, self._text, tuple(self._runs(axes)))
+
+    def _settings_of(self, step: PlanStep) -> dict[str, Any]:
+        """Return bench, preset and seed of a step: its own, or those of the plan."""
+        own = {key: getattr(step, key) for key in SETTINGS}
+        return {
+            key: self._located(getattr(self._file, key) if value is None else value)
+            for key, value in own.items()
+        }
 
     def _runs(self, axes: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[PlannedRun]:
         numbers = itertools.count(1)
@@ -261,7 +275,7 @@ class _Layout:
     def _run(self, number: int, place: int, step: PlanStep, point: Mapping[str, Any]) -> PlannedRun:
         form = self._forms[place]
         values = dict(self._given[place])
-        settings = dict(self._settings)
+        settings = dict(self._settings[place])
         mine: dict[str, Any] = {}
         for key, value in point.items():
             owner, _, parameter = key.rpartition(".")
@@ -372,9 +386,13 @@ class _Layout:
         return [accepted(parameter, name, self._located(value)) for value in values]
 
     def _located(self, value: Any) -> Any:
-        """A text that names a file beside the plan, or a class in one, with the absolute path."""
-        if isinstance(value, str) and value and len(value) < 1024:
-            file, colon, kind = value.rpartition(":") if names_file(value) else (value, "", "")
-            if (self._folder / file).is_file():
-                return f"{(self._folder / file).resolve()}{colon}{kind}"
-        return value
+        return located(value, self._folder)
+
+
+def located(value: Any, folder: Path) -> Any:
+    """Return a value; a text that names a file in `folder`, or a class in one, with the absolute path."""
+    if isinstance(value, str) and value and len(value) < 1024:
+        file, colon, kind = value.rpartition(":") if names_file(value) else (value, "", "")
+        if (folder / file).is_file():
+            return f"{(folder / file).resolve()}{colon}{kind}"
+    return value

@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakMethod
@@ -77,6 +78,32 @@ def words_of(entry: ProcedureEntry, values: Mapping[str, Any]) -> list[str]:
         else:
             options.append(f"--{option}={value}")
     return [*places, *options]
+
+
+def is_meant(parent: QWidget, pulses: int) -> bool:
+    """Return whether the user means so many pulses: what stresses cells by the million is asked about."""
+    if pulses < ASKED_ABOUT:
+        return True
+    question = f"This gives cells about {pulses:,} pulses, which ages them. Is that meant?"
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    return QMessageBox.question(parent, "Many pulses", question, yes | no, no) == yes
+
+
+def tell_queued(session: Session, jobs: list[job_queue.Job]) -> None:
+    """Say that jobs were queued, and see to it that a runner carries them out."""
+    job, others, lane = jobs[0], jobs[1:], session.lane
+    if session.held_by_hand and not session.acting:
+        session.end_by_hand()  # which would keep the job waiting
+    if lane is not None and lane.held:
+        session.tell(
+            "WARNING",
+            f"job {job.id} waits: the queue is held ({lane.reason}); Resume lets it go on",
+            hold_topic(session.bench),
+        )
+    else:
+        named = f"jobs {job.id} to {others[-1].id} are" if others else f"job {job.id} is"
+        session.tell("INFO", f"{named} in the queue: {job.order.procedure}")
+        session.ensure_runner()
 
 
 def is_simulated(bench: str) -> bool:
@@ -329,7 +356,9 @@ class OrderButtons(QWidget):
         self.rehearse = widgets.button("Rehearse", self._rehearse, tip)
         tip = "do it at once, in a session by hand that holds the bench"
         self.by_hand = widgets.button("By hand", self._act, tip)
-        row = (self.change, self.leave, self.queue, self.run_now, self.by_hand, self.rehearse)
+        tip = "append it to the table of runs in the panel Plan, a row for each combination of values"
+        self.plan = widgets.button("To plan", self._plan, tip)
+        row = (self.change, self.leave, self.queue, self.run_now, self.by_hand, self.rehearse, self.plan)
         widgets.row(self, *row, margins=0, spacing=4)
         for button in row:
             button.setMinimumWidth(40)
@@ -338,7 +367,7 @@ class OrderButtons(QWidget):
 
     def enable(self, enabled: bool) -> None:
         """Enable or disable the buttons."""
-        for button in (self.change, self.queue, self.run_now, self.by_hand, self.rehearse):
+        for button in (self.change, self.queue, self.run_now, self.by_hand, self.rehearse, self.plan):
             button.setEnabled(enabled)
 
     def edit(self, job: int | None) -> None:
@@ -347,7 +376,7 @@ class OrderButtons(QWidget):
         self.change.setText(f"Change job {job}")
         for button in (self.change, self.leave):
             button.setVisible(job is not None)
-        for button in (self.queue, self.run_now, self.by_hand):
+        for button in (self.queue, self.run_now, self.by_hand, self.plan):
             button.setVisible(job is None)
 
     def _take_jobs(self, jobs: list[job_queue.Job]) -> None:
@@ -356,16 +385,8 @@ class OrderButtons(QWidget):
             self.session.tell("WARNING", f"job {self.job} waits no longer; Queue makes a new one of the form")
             self.edit(None)
 
-    def _is_meant(self) -> bool:
-        """Return whether the user means what stresses cells by the million."""
-        if self.pulses < ASKED_ABOUT:
-            return True
-        question = f"This gives cells about {self.pulses:,} pulses, which ages them. Is that meant?"
-        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        return QMessageBox.question(self, "Many pulses", question, yes | no, no) == yes
-
     def _add(self, *, first: bool) -> None:
-        if not self._is_meant():
+        if not is_meant(self, self.pulses):
             return
         try:
             orders = self._orders()
@@ -378,27 +399,18 @@ class OrderButtons(QWidget):
             jobs = [queue.add(one.order, estimate=one.seconds) for one in checked]
             return [queue.move(job.id, place) for place, job in enumerate(jobs, 1)] if first else jobs
 
-        self.session.change_queue(act, self._added)
+        self.session.change_queue(act, partial(tell_queued, self.session))
+
+    def _plan(self) -> None:
+        try:
+            self.session.runs_planned.emit(self._orders())
+        except MhoError as error:
+            self.session.tell("ERROR", str(error))
 
     def _act(self) -> None:
-        if self._is_meant():
+        if is_meant(self, self.pulses):
             for order in self._orders():
                 self.session.act(order.procedure, order.parameters)
-
-    def _added(self, jobs: list[job_queue.Job]) -> None:
-        job, others, lane = jobs[0], jobs[1:], self.session.lane
-        if self.session.held_by_hand and not self.session.acting:
-            self.session.end_by_hand()  # which would keep the job waiting
-        if lane is not None and lane.held:
-            self.session.tell(
-                "WARNING",
-                f"job {job.id} waits: the queue is held ({lane.reason}); Resume lets it go on",
-                hold_topic(self.session.bench),
-            )
-        else:
-            named = f"jobs {job.id} to {others[-1].id} are" if others else f"job {job.id} is"
-            self.session.tell("INFO", f"{named} in the queue: {job.order.procedure}")
-            self.session.ensure_runner()
 
     def _change(self) -> None:
         (order, *others), number = self._orders(), self.job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 from mho.errors import InputError
@@ -56,9 +57,9 @@ def combinations(values: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
 
     Raises `InputError` for more than `MOST`.
     """
-    made = [dict(zip(values, one, strict=True)) for one in product(*values.values())]
-    if len(made) > MOST:
+    count = prod(len(one) for one in values.values())
+    if count > MOST:  # before they are made, for there may be millions
         raise InputError(
-            f"the form asks for {len(made):,} runs, more than {MOST:,}; sweep fewer values, or write a plan"
+            f"the form asks for {count:,} runs, more than {MOST:,}; sweep fewer values, or write a plan"
         )
-    return made
+    return [dict(zip(values, one, strict=True)) for one in product(*values.values())]

@@ -199,8 +199,10 @@ class Session(QObject):
         The user wants to run this: a name, and values by parameter.
     edit_wanted(Job)
         The user wants to change this waiting job.
+    runs_planned(list of Order)
+        The user wants to append these to the plan.
     plan_wanted(path)
-        The user wants to see this plan.
+        The user wants to see the plan in this file.
     bench_changed(bench)
         Another bench was chosen; all facts about the one before are void.
     safety_changed(Safety)
@@ -222,6 +224,7 @@ class Session(QObject):
     message = Signal(str, str, str)
     form_wanted = Signal(str, object)
     edit_wanted = Signal(object)
+    runs_planned = Signal(object)
     plan_wanted = Signal(str)
     bench_changed = Signal(str)
     safety_changed = Signal(object)

@@ -330,6 +330,8 @@ class MainWindow(QMainWindow):
         session.stop_told.connect(self._take_stop)
         session.event_heard.connect(self._take_event)
         session.lane_changed.connect(self._take_lane)
+        session.runs_planned.connect(self._add_to_plan)
+        session.plan_wanted.connect(self._open_plan)
         session.confirmed_safe.connect(lambda bench: self.messages.withdraw(safety_topic(bench)))
         self._show_title(None)
         self._restore_layout()
@@ -449,6 +451,14 @@ class MainWindow(QMainWindow):
             self.messages.say(event.level, event.text, topic)
         elif kind == "JobChanged" and str(event.job.status) in ("failed", "interrupted"):
             self.messages.say("ERROR", job_sentence(event.job))
+
+    def _add_to_plan(self, orders: list[Any]) -> None:
+        self.show_panel("Plan")
+        self.panel("Plan").add(orders)
+
+    def _open_plan(self, path: str) -> None:
+        self.show_panel("Plan")
+        self.panel("Plan").open(path)
 
     def _take_stop(self, level: str, text: str) -> None:
         """Show the progress of an emergency stop in place of the message before."""

@@ -34,6 +34,7 @@ PANELS = {
     "Solve": ("mho.gui.solve.panel", "SolvePanel"),
     "Runs": ("mho.gui.runs.panel", "RunsPanel"),
     "Bench": ("mho.gui.bench.panel", "BenchPanel"),
+    "Plan": ("mho.gui.plan.panel", "PlanPanel"),
     "Log": ("mho.gui.log", "LogPanel"),
 }
 """Module and class of each panel, by its title."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ACTIVE,
         BY_HAND,
         ENDED,
+        WITHIN,
         Job,
         JobStatus,
         Lane,
@@ -46,8 +47,8 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "ACTIVE", "BY_HAND", "ENDED", "NO_REVISION", "Expected", "Job", "JobStatus", "Lane", "Order", "Policy", "Queue",
-    "Reaction", "StorageError", "Total", "able_benches", "checked_all", "duration", "expect", "expected_sum",
+    "ACTIVE", "BY_HAND", "ENDED", "NO_REVISION", "WITHIN", "Expected", "Job", "JobStatus", "Lane", "Order", "Policy",
+    "Queue", "Reaction", "StorageError", "Total", "able_benches", "checked_all", "duration", "expect", "expected_sum",
     "expected_text", "expected_together", "order_of_run", "orders_of_plan", "own_seconds", "queue_path",
     "tell_queue",
 ]  # fmt: skip

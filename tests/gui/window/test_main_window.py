@@ -548,8 +548,8 @@ def test_there_is_one_bar_of_tabs_for_each_place(window: MainWindow, qtbot) -> N
         found = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
         return sorted(tuple(bar.tabText(one) for one in range(bar.count())) for bar in found)
 
-    extensions = window.panels.titles[8:]
-    places = [("Queue", "Signals", "Solve", "Runs", "Bench", "Log", *extensions)]
+    extensions = window.panels.titles[9:]
+    places = [("Queue", "Signals", "Solve", "Runs", "Bench", "Plan", "Log", *extensions)]
     qtbot.waitUntil(lambda: bars() == places, timeout=PATIENCE)
     window.findChild(QDockWidget, "Log").setFloating(True)
     window.panels.arrange()

@@ -1,0 +1,1 @@
+"""The plan panel: runs in a table, swept by mouse, and the plan file that they are."""
