@@ -55,8 +55,9 @@ MAKERS = {
     "reports": ("pictures_reports:draw_reports", "report-* notebook-*"),
     "training": ("pictures_training:draw_training", "training-*"),
     "window": ("make_pictures:grab_window", "window"),
-    "main-window": ("pictures_window:grab_main_window", "window-*"),
     "by-hand": ("pictures_window:grab_by_hand", "panel-bench-by-hand"),
+    "main-window": ("pictures_window:grab_main_window", "window-main window-bench window-dark"),
+    "plan": ("pictures_window:grab_plan", "window-plan"),
     "chip-panel": ("pictures_chip:grab_chip_panel", "panel-chip panel-chip-selection"),
     "actions": ("pictures_actions:grab_actions", "panel-actions"),
     "panels": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,24 @@ def _shown_panel(window: MainWindow) -> Any:
     _wait(lambda: bool(panel.by_hand.cards))
     panel.turn.click()
     return panel
+
+
+def grab_plan(pictures: Path) -> None:
+    """Save a plan of I-V loops and a solve with seeds, one of them refused; needs a QApplication."""
+    with tempfile.TemporaryDirectory() as name, _window(Path(name)) as window:
+        form, matrix = window.panel("Experiments"), window.session.folder / "mimo-16x16.mtx"
+        shutil.copy(MATRIX, matrix)
+        window.show_panel("Plan")
+        plan = window.panel("Plan")
+        here = {"bench": "simulated", "folder": window.session.folder}
+        plan.add([Order("solve", {"matrix": str(matrix), "bits": 24}, seed=seed, **here) for seed in (1, 2)])
+        _wait(lambda: len(plan.model.rows) == 2)
+        form.show_form("iv", {"gate": "1.2 to 4.4 V in 3 steps", "rows": "0:4"})
+        _wait(lambda: form.estimate.text().startswith("3 runs"))
+        form.buttons.plan.click()
+        _wait(lambda: len(plan.model.rows) == 5 and None not in map(plan.model.check_of, plan.model.rows))
+        plan.view.scrollToTop()
+        _grab(window, pictures / "window-plan.png")
 
 
 @contextmanager

@@ -253,7 +253,7 @@ class _Layout:
         axes = [self._axis(number, axis) for number, axis in enumerate(self._file.sweep)]
         count = len(self._forms) * int(np.prod([len(points) for points in axes], dtype=float))
         if count > most:
-            allowed = "a plan may have" if most == MOST_RUNS else "are taken here"
+            allowed = "a plan may have" if most == MOST_RUNS else "that are taken here"
             raise InputError(f"{self._source}: {count} runs are more than the {most} {allowed}")
         return Plan(self._file.name, self._file.description, self._text, tuple(self._runs(axes)))
 

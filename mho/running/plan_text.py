@@ -36,8 +36,8 @@ def plan_text(name: str, description: str, runs: Sequence[PlannedRun], folder: P
 
 def _first_difference(text: str, runs: Sequence[PlannedRun], folder: Path) -> PlannedRun | None:
     """Return the first of the runs that a text does not read back as it is; None when all are the same."""
-    read = parse_plan(text, folder).runs
-    return next((one for one, other in zip(runs, read, strict=True) if _facts(one) != _facts(other)), None)
+    read = map(_facts, parse_plan(text, folder).runs)
+    return next((run for run in runs if _facts(run) != next(read, None)), None)
 
 
 def _facts(run: PlannedRun) -> tuple[Any, ...]:
@@ -97,6 +97,9 @@ def _lines(
             yield f"parameters = {{ {', '.join(f'{key} = {_text(one, folder)}' for key, one in parameters.items())} }}"
         own = "" if period == 1 else f"{names[place]}."
         swept |= {_key(f"{own}{key}"): values for key, values in (sweeps | varied).items()}
+    repeats = len(runs) // period
+    if not swept and repeats > 1:  # runs without a seed, say, that are all the same
+        swept = {"bench": [runs[0].bench] * repeats}
     for axis in nested(swept):
         yield "\n[[sweep]]"
         yield from (

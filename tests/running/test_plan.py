@@ -163,3 +163,18 @@ def test_code_that_a_parameter_names_is_found_beside_the_plan_or_refused_before_
         InputError, match=r"steps\.0 .*there is no refinement .*has no class 'Whole'; there is Half"
     ):
         runs(text.replace("Half", "Whole"), tmp_path)
+
+
+def test_a_step_may_have_its_own_bench_preset_and_seed() -> None:
+    own = READ.replace("procedure", 'name = "own"\nbench = "arrays"\npreset = "pku"\nseed = 9\nprocedure')
+    planned = runs('preset = "quiet"\nseed = 1\n' + READ + own)
+    assert [(r.bench, r.preset, r.seed) for r in planned] == [("simulated", "quiet", 1), ("arrays", "pku", 9)]
+    swept = runs("seed = 1\n" + READ + own + "[[sweep]]\nseed = [5]\n")
+    assert [r.seed for r in swept] == [5, 5]
+
+
+def test_fewer_runs_may_be_taken_than_a_plan_may_have() -> None:
+    text = HEAD + READ + "[[sweep]]\nrepeats = { from = 1, to = 30 }\n"
+    with pytest.raises(InputError, match="30 runs are more than the 20 that are taken here"):
+        parse_plan(text, Path(), most=20)
+    assert len(parse_plan(text, Path(), most=30).runs) == 30

@@ -43,6 +43,7 @@ from mho.gui.plan.rows import (
 from mho.gui.plan.table import PlanModel
 from mho.gui.session.session import Session
 from mho.gui.widgets import ElidedLabel, OutputWindow
+from mho.input_files import bench_key
 from mho.procedures.manifest import entry_of
 from mho.running import queue as job_queue
 from mho.runs import Labels
@@ -210,7 +211,7 @@ class PlanPanel(widgets.Themed):
         self._show_standing()
 
     def _show_jobs(self, jobs: list[job_queue.Job]) -> None:
-        self.model.show_jobs(jobs)
+        self.model.show_jobs(jobs, bench_key(self.session.bench))
         self._show_standing()
 
     def _show_standing(self) -> None:
@@ -333,16 +334,13 @@ class PlanPanel(widgets.Themed):
             return
 
         def then(made: list[job_queue.Job]) -> None:
-            pairs = zip(fresh, made, strict=True)
-            self.model.show_queued({row.id: (row.order, job.id) for (row, _), job in pairs})
-            self.model.show_jobs({job.id: job for job in (*self.session.jobs, *made)}.values())
+            self.model.show_queued([row for row, _ in fresh], made)
             self._show_standing()
-            if mine := [job for job in made if job.order.bench == self.session.bench]:
+            here = bench_key(self.session.bench)
+            if mine := [job for job in made if job.order.bench == here]:
                 tell_queued(self.session, mine)
-            if others := {job.order.bench for job in made} - {self.session.bench}:
-                self.session.tell(
-                    "WARNING", f"turn to the bench {' and '.join(sorted(others))} to start its runner"
-                )
+            if others := dict.fromkeys(job.order.bench for job in made if job.order.bench != here):
+                self.session.tell("WARNING", f"turn to the bench {' and '.join(others)} to start its runner")
 
         self.session.change_queue(lambda queue: queue_rows(checks, jobs, queue), then)
 

@@ -98,8 +98,10 @@ class PlanModel(widgets.RowsModel):
     def open(self, orders: Sequence[job_queue.Order], forms: Forms, after: Sequence[int | None]) -> None:
         """Show these orders in place of what is there."""
         rows = self._rows_of(orders, forms, after)
-        self.keys = []
+        before, undone = self.rows, self._undone
+        self.change([])  # and with it the columns of before
         self.change(rows)
+        self._undone = [*undone, before][-UNDONE:]
 
     def _rows_of(
         self, orders: Sequence[job_queue.Order], forms: Forms, after: Sequence[int | None]
@@ -127,15 +129,22 @@ class PlanModel(widgets.RowsModel):
         return True
 
     def _show(self, rows: Sequence[PlanRow]) -> None:
-        self.beginResetModel()
+        if [row.id for row in self.rows] != [row.id for row in rows] or self._keys_of(rows) != self.keys:
+            self.beginResetModel()
+            self._take(rows)
+            self.endResetModel()
+        else:  # a reset would take the editor of a cell away
+            self._take(rows)
+            self._redraw(0)
+        self.changed.emit()
+
+    def _take(self, rows: Sequence[PlanRow]) -> None:
         self.rows = list(rows)
         self._numbers = {row.id: number for number, row in enumerate(rows, 1)}
         self._facts = {}
         for row in rows:
             self._facts[row.id] = hash((row.facts, self._facts.get(row.after or 0)))
         self._lay_out()
-        self.endResetModel()
-        self.changed.emit()
 
     def remove(self, ids: Iterable[int]) -> None:
         """Remove rows."""
@@ -178,8 +187,11 @@ class PlanModel(widgets.RowsModel):
     def show_key(self, key: str) -> None:
         """Show the column of a parameter, of the preset or the bench."""
         if key not in self.keys:
+            self.beginResetModel()
             self.keys.append(key)
-            self._show(self.rows)
+            self._lay_out()
+            self.endResetModel()
+            self.changed.emit()
 
     def show_checks(self, checks: Mapping[int, Check]) -> None:
         """Take what was found of rows."""
@@ -191,40 +203,44 @@ class PlanModel(widgets.RowsModel):
         self.checks.clear()
         self._redraw()
 
-    def show_queued(self, jobs: Mapping[int, tuple[job_queue.Order, int]]) -> None:
-        """Take the jobs that rows were queued as, with their orders, by id."""
-        self._queued.update(jobs)
+    def show_queued(self, rows: Sequence[PlanRow], jobs: Sequence[job_queue.Job]) -> None:
+        """Take the jobs that rows were queued as."""
+        self._queued |= {row.id: (row.order, job.id) for row, job in zip(rows, jobs, strict=True)}
+        self.jobs |= {job.id: job for job in jobs}
         self._redraw()
 
-    def show_jobs(self, jobs: Iterable[job_queue.Job]) -> None:
-        """Take the jobs of the queue."""
+    def show_jobs(self, jobs: Iterable[job_queue.Job], bench: str) -> None:
+        """Take the jobs of a bench's queue; of other benches what was last known of them stays."""
         mine = {number for _, number in self._queued.values()}
-        self.jobs = {job.id: job for job in jobs if job.id in mine}
+        others = {number: job for number, job in self.jobs.items() if job.order.bench != bench}
+        self.jobs = others | {job.id: job for job in jobs if job.id in mine}
         if mine:
             self._redraw()
 
-    def _redraw(self) -> None:
+    def _redraw(self, first: int = -2) -> None:
+        """Draw the columns from the first on anew; unless said otherwise those of time and state."""
         if self.rows:
-            self.dataChanged.emit(
-                self.index(0, len(self.columns) - 2), self.index(len(self.rows) - 1, len(self.columns) - 1)
-            )
+            last = len(self.columns) - 1
+            self.dataChanged.emit(self.index(0, first % (last + 1)), self.index(len(self.rows) - 1, last))
 
     # --- columns ---
 
-    def _lay_out(self) -> None:
-        """Make the columns: those that are there stay where they are, so that nothing moves under the mouse."""
-        if not self.rows:
-            self.keys = []
+    def _keys_of(self, rows: Sequence[PlanRow]) -> list[str]:
+        """Return the keys of the columns: those that are there stay in their places, so that nothing moves."""
+        if not rows:
+            return []
         given: dict[str, set[str]] = {}
-        for row in self.rows:
+        for row in rows:
             for key, value in row.order.parameters.items():
                 if key != "seed" or value != row.order.seed:  # else it stands in the column of the run's
                     given.setdefault(key, set()).add(repr(value))
-        presets, benches = ({getattr(row.order, key) for row in self.rows} for key in (PRESET, BENCH))
+        presets, benches = ({getattr(row.order, key) for row in rows} for key in (PRESET, BENCH))
         shown = [key for key, values in given.items() if len(values) > 1]
         shown += [PRESET] * bool(presets - {None}) + [BENCH] * (len(benches) > 1)
-        shown += given
-        self.keys = list(dict.fromkeys([*self.keys, *shown]))
+        return list(dict.fromkeys([*self.keys, *shown, *given]))
+
+    def _lay_out(self) -> None:
+        self.keys = self._keys_of(self.rows)
         self.columns = (
             TableColumn("Run", lambda row: str(self._numbers[row.id]), WIDTHS["Run"]),
             TableColumn("Procedure", self._procedure, WIDTHS["Procedure"]),
@@ -274,7 +290,7 @@ class PlanModel(widgets.RowsModel):
         if number is not None:
             job = self.jobs.get(number)
             if job is None:
-                return f"job {number}, no longer in this queue"
+                return f"job {number}, no longer in the queue"
             status = "waiting" if job.status == "queued" else str(job.status)
             return f"job {number} {status}" + (f": {job.outcome}" if job.outcome else "")
         return "" if check is None else f"refused: {check.refusal}" if check.refusal else "not queued"
@@ -332,6 +348,12 @@ class PlanModel(widgets.RowsModel):
             self.refused.emit(f"run {self._numbers[row.id]}: {error}")
             return False
         return True
+
+    def _change_late(self, rows: Sequence[PlanRow]) -> None:
+        try:
+            self.change(rows)
+        except MhoError as error:
+            self.refused.emit(str(error))
 
     def flags(self, index: widgets.Place) -> Qt.ItemFlag:
         """Values and seeds can be edited, where the procedure has them."""
