@@ -31,7 +31,7 @@ UNDONE = 50
 """Changes that can be undone."""
 
 ENDED_BADLY = ("failed", "aborted", "interrupted", "skipped")
-WIDTHS = {"Run": 44, "Procedure": 110, "Seed": 74, "Time": 92}
+WIDTHS = {"Run": 44, "Procedure": 110, "Run seed": 74, "Time": 92}
 
 
 class PlanModel(widgets.RowsModel):
@@ -245,7 +245,7 @@ class PlanModel(widgets.RowsModel):
             TableColumn("Run", lambda row: str(self._numbers[row.id]), WIDTHS["Run"]),
             TableColumn("Procedure", self._procedure, WIDTHS["Procedure"]),
             *(self._value_column(key, self._heading(key)) for key in self.keys),
-            self._value_column(SEED, "Seed"),
+            self._value_column(SEED, "Run seed"),
             TableColumn("Time", self._time, WIDTHS["Time"]),
             TableColumn("State", self._state),
         )

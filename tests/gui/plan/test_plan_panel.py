@@ -95,7 +95,7 @@ def test_a_sweep_in_the_form_becomes_rows_of_the_plan(open_main: Callable, tmp_p
 def test_a_file_is_shown_and_saved_as_the_same_runs(panel: PlanPanel, tmp_path: Path, qtbot) -> None:
     path = open_text(panel, GATES, 6, tmp_path, qtbot)
     assert column(panel, "gate (V)") == ["1.2"] * 3 + ["1.6"] * 3
-    assert column(panel, "Seed") == ["1", "2", "3"] * 2
+    assert column(panel, "Run seed") == ["1", "2", "3"] * 2
     panel.save(tmp_path / "same")
     qtbot.waitUntil((tmp_path / "same.toml").exists, timeout=PATIENCE)
     assert (tmp_path / "same.toml").read_text() == GATES  # as it was, with its comments
@@ -114,10 +114,10 @@ def test_what_is_typed_wrong_is_said_and_not_taken(
     for text, words in (("99", "run 2: gate is 99.0; it must be a number from 0 to 10"), ("3 kg", "'kg'")):
         type_into(panel, 1, "gate (V)", text, qtbot)
         assert words in said[-1]
-    type_into(panel, 1, "Seed", "-4", qtbot)
+    type_into(panel, 1, "Run seed", "-4", qtbot)
     assert "the seed is '-4'" in said[-1]
     assert column(panel, "gate (V)")[1] == "1.2"
-    assert column(panel, "Seed")[1] == "2"
+    assert column(panel, "Run seed")[1] == "2"
 
 
 def test_several_values_in_a_cell_make_as_many_rows_and_undo_takes_them_back(
@@ -136,16 +136,16 @@ def test_rows_are_removed_duplicated_moved_and_had_back(panel: PlanPanel, tmp_pa
     panel.view.setFocus()
     panel.view.selectRow(1)
     qtbot.keyClick(panel.view, Qt.Key.Key_Delete)
-    assert column(panel, "Seed") == ["1", "3", "1", "2", "3"]
+    assert column(panel, "Run seed") == ["1", "3", "1", "2", "3"]
     panel.view.selectRow(0)
     qtbot.keyClick(panel.view, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
-    assert column(panel, "Seed") == ["1", "1", "3", "1", "2", "3"]
+    assert column(panel, "Run seed") == ["1", "1", "3", "1", "2", "3"]
     panel.view.selectRow(2)
     qtbot.keyClick(panel.view, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
-    assert column(panel, "Seed") == ["1", "3", "1", "1", "2", "3"]
+    assert column(panel, "Run seed") == ["1", "3", "1", "1", "2", "3"]
     for _ in range(3):
         qtbot.keyClick(panel.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert column(panel, "Seed") == ["1", "2", "3"] * 2
+    assert column(panel, "Run seed") == ["1", "2", "3"] * 2
 
 
 def test_rows_are_repeated_with_seeds(panel: PlanPanel, tmp_path: Path, qtbot) -> None:
@@ -156,7 +156,7 @@ def test_rows_are_repeated_with_seeds(panel: PlanPanel, tmp_path: Path, qtbot) -
     dialog.times.setValue(3)
     dialog.seed.setText("7")
     dialog.accept()
-    assert column(panel, "Seed") == ["7", "8", "9"] * 2
+    assert column(panel, "Run seed") == ["7", "8", "9"] * 2
 
 
 @pytest.mark.parametrize(

@@ -780,7 +780,7 @@ def test_form_and_strip_keep_their_shares_of_the_window(
 
 @pytest.mark.thorough
 def test_panels_come_to_the_front_by_keys(window: MainWindow, qtbot) -> None:
-    qtbot.keyClick(window, Qt.Key.Key_8, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, Qt.Key.Key_9, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: not window.panel("Log").visibleRegion().isEmpty(), timeout=PATIENCE)
 
 
