@@ -2,7 +2,7 @@
 
 - `app`: starts the Qt application;
 - `window`: the main window around the panels: docks, commands, messages, STOP;
-- `experiments`, `queue`, `bench`, `chip`, `signals`, `solve`, `runs`, `plan`, `log`: one panel each, entered by its `panel`;
+- `experiments`, `queue`, `bench`, `chip`, `signals`, `solve`, `runs`, `plan`, `log`: one panel each, in its `panel`;
 - `run_window`: the window on one run file;
 - `session`: the state that all panels share, and the threads that read queue, runner and run file;
 - `widgets`, `plots`: colours, tables, labels and plots that several panels use; `pictures`: maps of a run, without Qt.
