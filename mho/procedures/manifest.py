@@ -22,6 +22,7 @@ from mho.former_names import current_name
 
 if TYPE_CHECKING:  # with it, help and lists would load the instruments
     from mho.instruments.bench_file import Operation
+    from mho.runs import RecordedParameter
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,27 @@ def described_entry(name: str) -> ProcedureEntry | None:
         return core
     offer = find_offer(ENTRY_POINTS, NOUN, name)
     return None if offer is None else _described(offer)
+
+
+def asked_for(procedure: str, parameters: Mapping[str, RecordedParameter]) -> dict[str, RecordedParameter]:
+    """Return the parameters of a run that are not as by default; of a procedure without known defaults, all given ones.
+
+    `procedure` is the name of its class, as run files have it.
+    """
+    own = (one for one in described_entries().values() if one.target.rpartition(":")[2] == procedure)
+    defaults = {name: one.default for entry in own for name, one in entry.parameters.items()}
+    return {
+        name: one
+        for name, one in parameters.items()
+        if not one.origin and not (name in defaults and _alike(one.value, defaults[name]))
+    }
+
+
+def _alike(value: object, default: object) -> bool:
+    """Return whether a value in a file is a default, which it may hold as another type."""
+    if isinstance(value, int | float) and isinstance(default, int | float):
+        return bool(value == default)
+    return str(value or "") == str(default or "")
 
 
 def offered_names() -> set[str]:

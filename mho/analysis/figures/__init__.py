@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mho.analysis.figures.sheet import Sheet, draw_alone, draw_drawing, overlay, save_to
     from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage
     from mho.analysis.figures.values.figure_reading import gather
-    from mho.analysis.figures.values.figures_of_run import figure_of, figures_of, fits, map_figure
+    from mho.analysis.figures.values.figures_of_run import LEADING, figure_of, figures_of, fits, map_figure
     from mho.analysis.figures.values.statistics import normal_quantile, signed_extent
     from mho.analysis.palette import INK, OUTSIDE, SERIES
 else:
@@ -31,7 +31,7 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BELOW", "INK", "OUTSIDE", "SERIES", "SHARES", "AxisText", "Drawing", "FigureData", "FigureRequest",
+    "BELOW", "INK", "LEADING", "OUTSIDE", "SERIES", "SHARES", "AxisText", "Drawing", "FigureData", "FigureRequest",
     "GroupedFigure", "MapImage", "Mark", "ReferenceLevel", "RunsOfGroup", "Sheet", "check_picture",
     "compare", "compared_figure", "compose", "draw", "draw_alone", "draw_compared", "draw_drawing",
     "figure_of", "figures_of", "fits", "gather", "map_figure", "normal_quantile", "overlay", "plot",

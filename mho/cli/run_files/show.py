@@ -21,7 +21,7 @@ from mho.analysis.reports import (
     parameter_text,
     summarise,
 )
-from mho.procedures.manifest import described_entries
+from mho.procedures.manifest import asked_for
 from mho.runs import (
     GOING_ON,
     Conclusion,
@@ -109,7 +109,7 @@ def said_of(figure: Figure) -> str:
 def _report(summary: Summary, *, whole: bool) -> RenderableType:
     """Return the verdict and warnings, then results, then what was asked for, and last where and when it was."""
     convergence = summary.convergence
-    parameters = summary.parameters if whole else asked_for(summary)
+    parameters = summary.parameters if whole else asked_for(summary.procedure, summary.parameters)
     named = "Parameters" if whole else "Asked for" if parameters else "Asked for: all by default"
     sections = {
         "Warnings": _pairs(_warnings(summary)),
@@ -126,25 +126,6 @@ def _report(summary: Summary, *, whole: bool) -> RenderableType:
         if parts or title.endswith("default")
     ]
     return Group(_heading(summary), *(part for parts in shown for part in parts))
-
-
-def asked_for(summary: Summary) -> dict[str, RecordedParameter]:
-    """Return the parameters that are not as by default; of a procedure of which no defaults are known, all given ones."""
-    entries = (entry for entry in described_entries().values())
-    own = (entry for entry in entries if entry.target.rpartition(":")[2] == summary.procedure)
-    defaults = {name: one.default for entry in own for name, one in entry.parameters.items()}
-    return {
-        name: one
-        for name, one in summary.parameters.items()
-        if not one.origin and not (name in defaults and _alike(one.value, defaults[name]))
-    }
-
-
-def _alike(value: object, default: object) -> bool:
-    """Return whether a value in a file is a default, which it may hold as another type."""
-    if isinstance(value, int | float) and isinstance(default, int | float):
-        return bool(value == default)
-    return str(value or "") == str(default or "")
 
 
 def _heading(summary: Summary) -> Text:

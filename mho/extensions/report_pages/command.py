@@ -46,6 +46,9 @@ def report(
         bool,
         typer.Option("--personal", help="show folders, user, host, command line and changes to the code too"),
     ] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="open what is folded, on the screen and in print")
+    ] = False,
 ) -> None:
     """Write one page about a run, a comparison or a campaign: results, figures, provenance, how to repeat it."""
-    say(reporting.report(*runs, output=output, kind=kind, by=by, personal=personal))
+    say(reporting.report(*runs, output=output, kind=kind, by=by, personal=personal, whole=whole))

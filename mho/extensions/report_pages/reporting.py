@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mho.analysis.comparisons import compare_files
@@ -20,7 +21,12 @@ Place = str | os.PathLike[str]
 
 
 def report(
-    *places: Place, output: Place | None = None, kind: str = "", by: str = "", personal: bool = False
+    *places: Place,
+    output: Place | None = None,
+    kind: str = "",
+    by: str = "",
+    personal: bool = False,
+    whole: bool = False,
 ) -> Path:
     """Write the report of run files or of a folder of them, and return the page.
 
@@ -35,6 +41,8 @@ def report(
         between them. Of a campaign what was varied, the seed aside, where left out.
     personal
         Show folders, user, host, command line and changes to the code too.
+    whole
+        Open what is folded, on the screen and in print.
 
     Raises
     ------
@@ -55,7 +63,7 @@ def report(
     if target is None:
         target = _target(paths, chosen)
         check_page(target)
-    return save_page(_document(paths, chosen, by, personal), target)
+    return save_page(replace(_document(paths, chosen, by, personal), unfolded=whole), target)
 
 
 def _document(paths: Sequence[Path], kind: str, by: str, personal: bool) -> Document:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from mho.analysis import Group, RunCard, SkippedFile
 from mho.analysis.figures import (
+    LEADING,
     Drawing,
     FigureRequest,
     RunsOfGroup,
@@ -22,6 +24,7 @@ from mho.analysis.figures import (
 from mho.errors import MhoError, RunFileError
 from mho.escaping import visible
 from mho.extensions.report_pages.documents import DIM, Block, Heading, Paragraph, Picture, Pictures
+from mho.extensions.report_pages.documents.pictures import alt_text
 from mho.runs import Figure, RunFile
 
 MOST_FIGURES = 24  # of one run
@@ -30,9 +33,10 @@ MOST_OVER_RUNS, MOST_OF_GROUPS = 12, 5
 
 
 def figure_blocks(
-    pictures: tuple[Picture, ...], note: str, title: str = "Figures", anchor: str = "figures"
+    pictures: Sequence[Picture], note: str, title: str = "Figures", anchor: str = "figures"
 ) -> Iterator[Block]:
     """Return the part of a page with figures, and what is said of those that are not shown."""
+    pictures = tuple(pictures)
     yield Heading(title, 2, anchor)
     if pictures:
         yield Pictures(pictures)
@@ -40,11 +44,21 @@ def figure_blocks(
         yield Paragraph(note or "Nothing is there to draw.", DIM)
 
 
-def run_pictures(run: RunFile) -> tuple[tuple[Picture, ...], str]:
-    """Return the figures of a run, and what is said of those that are not shown."""
+def with_captions(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+    """Return pictures with numbered captions, each of which says what is drawn over what, and from where to where."""
+    said = (one.title if one.drawing is None else alt_text(one.drawing, curves=False) for one in pictures)
+    numbered = zip(pictures, enumerate(said, 1), strict=True)
+    return tuple(replace(one, caption=f"Figure {number}. {words}") for one, (number, words) in numbered)
+
+
+def run_pictures(run: RunFile, *, leading: bool) -> tuple[tuple[Picture, ...], str]:
+    """Return the leading figures of a run, as `mho plot` draws them, or the others; and what is said of those not shown."""
     figures = figures_of(run)
-    drawn = [_picture([run], figure, [""]) for figure in figures[:MOST_FIGURES]]
-    return _with_something(drawn, figures[MOST_FIGURES:])
+    figures, more = (
+        (figures[:LEADING], ()) if leading else (figures[LEADING:MOST_FIGURES], figures[MOST_FIGURES:])
+    )
+    shown, note = _with_something([_picture([run], figure, [""]) for figure in figures], more)
+    return (with_captions(shown) if leading else shown), note
 
 
 def overlaid_pictures(paths: Sequence[Path], names: Sequence[str]) -> tuple[tuple[Picture, ...], str]:

@@ -1,4 +1,4 @@
-"""The page about one run: what it was, how it ended, what came out, and all that it takes to repeat it."""
+"""The page about one run: how it ended, what came out, what it was made on, and all that it takes to repeat it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ from mho.analysis.reports import (
     worth_rows,
 )
 from mho.extensions.report_pages import documents as page
-from mho.extensions.report_pages.extracted_parameters import extracted
+from mho.extensions.report_pages.extracted_parameters import Extracted, extracted
 from mho.extensions.report_pages.run_command import command_of
 from mho.extensions.report_pages.run_figures import figure_blocks, run_pictures
+from mho.procedures.manifest import asked_for
 from mho.runs import (
     GOING_ON,
     LogEntry,
@@ -44,6 +45,13 @@ from mho.runs.index import read_card
 from mho.runs.integrity import OF_THE_MOMENT, bytes_to_verify
 from mho.toml import toml_value
 
+KEY_NUMBERS = 10  # of a result, beside those with an interval; the others are folded
+KEYS = (
+    "bits", "certificate.error_bound", "relative_error", "cycles_to_goal", "condition", "forecast_rho",
+    "measured_rho", "mvm_wrong", "cells", "cells_failed", "pulses", "joules",
+)  # fmt: skip
+"""Results of a solve that stand first: what was reached, how fast, and what it cost."""
+
 FIRST_VALUES = 6  # of a list in a result
 LIST_ROWS = 50
 HEAD_CYCLES, TAIL_CYCLES = 20, 5
@@ -52,29 +60,43 @@ ELSEWHERE = ("certificate.", "enclosure.", "multiplications.", "without_chip.", 
 
 
 def results(run: RunFile, summary: Summary) -> Iterator[page.Block]:
-    """Return the result, each number with its interval where it has one, and its unit."""
-    yield page.Heading("Results", 2, "results")
+    """Return the key numbers of the result, each with its interval and unit, and folded all others."""
+    yield page.Heading("Key numbers", 2, "results")
     result = run.summary
-    quantities = [
-        one
-        for one in extracted(result, summary.result_units)
-        if one.name not in OF_THE_MOMENT and not one.name.startswith(ELSEWHERE)
-    ]
+    quantities = [one for one in extracted(result, summary.result_units) if one.name not in OF_THE_MOMENT]
+    key = key_numbers(quantities)
+    rest = [one for one in quantities if one not in key and not one.name.startswith(ELSEWHERE)]
     if not quantities:
         yield page.Paragraph("The run has no result.", page.DIM)
-    else:
-        known = any(one.interval for one in quantities)
-        rows = []
-        for one in quantities:
-            value, unit = quantity_text(one.value, one.unit)
-            if not value:
-                continue  # as the reason of a solve that converged
-            rows.append((name_text(one.name), value, *([one.interval] * known), unit))
-        head = ("result", "value", *(["95 % interval"] * known), "unit")
-        yield page.grid(head, rows, numbers=(1, 2) if known else (1,), caption="Results", of="results")
+    if key:
+        yield _quantities(key, "Key numbers")
+    if rest:
+        table = _quantities(rest, "The rest of the result")
+        yield page.Folded(f"The rest of the result: {page.counted(len(table.rows), 'row')}", (table,))
     for name, values in result.items():
         if isinstance(values, list) and values and name != "cycles":  # shown cycle by cycle
             yield from _list(name_text(name), values)
+
+
+def key_numbers(quantities: Sequence[Extracted]) -> list[Extracted]:
+    """Return those of a result that stand first: the known `KEYS`, else those with an interval, else the first numbers."""
+    by_name = {one.name: one for one in quantities if one.value not in (None, "")}
+    if "converged" in by_name:
+        return [by_name[name] for name in KEYS if name in by_name]
+    told = [one for one in by_name.values() if one.interval]
+    others = [one for one in by_name.values() if one not in told and not isinstance(one.value, str)]
+    return [*told, *others[: max(KEY_NUMBERS - len(told), 0)]] or list(by_name.values())[:KEY_NUMBERS]
+
+
+def _quantities(quantities: Sequence[Extracted], caption: str) -> page.Grid:
+    known = any(one.interval for one in quantities)
+    rows = []
+    for one in quantities:
+        value, unit = quantity_text(one.value, one.unit)
+        if value:  # unlike the reason of a solve that converged
+            rows.append((name_text(one.name), value, *([one.interval] * known), unit))
+    head = ("result", "value", *(["95 % interval"] * known), "unit")
+    return page.grid(head, rows, numbers=(1, 2) if known else (1,), caption=caption, of="results")
 
 
 def _list(name: str, values: Sequence[Any]) -> Iterator[page.Block]:
@@ -338,9 +360,21 @@ def parameters(run: RunFile) -> Iterator[page.Block]:
     settings = run.parameters
     if not settings:
         return
-    yield page.Heading("Parameters", 2, "parameters")
+    yield page.Heading(f"All {page.counted(len(settings), 'parameter')}", 2, "parameters")
     rows = [(one.label or name, name, parameter_text(one)) for name, one in settings.items()]
     yield page.grid(("parameter", "name", "value"), rows, caption="Parameters", of="parameters")
+
+
+def differences(summary: Summary) -> Iterator[page.Block]:
+    """Return what of the parameters is not as by default."""
+    if not summary.parameters:
+        return
+    yield page.Heading("What differs from the defaults", 2, "differences")
+    asked = asked_for(summary.procedure, summary.parameters)
+    if asked:
+        yield page.FactList(tuple((one.label or name, parameter_text(one)) for name, one in asked.items()))
+    else:
+        yield page.Paragraph("Nothing: every parameter is as by default.", page.DIM)
 
 
 def record(run: RunFile, personal: bool) -> Iterator[page.Block]:
@@ -427,9 +461,9 @@ def repeating(run: RunFile, summary: Summary, command: str, personal: bool) -> I
     if command:
         yield page.Paragraph("From the start, as a command:")
         yield page.Listing(exact(command), "Command that runs the procedure with the same parameters")
-    yield page.Paragraph("As a plan, to be kept and changed:")
     plan = plan_text(run, summary)
-    yield page.Listing(exact(plan), "Plan with the same parameters")
+    as_plan = page.Listing(exact(plan), "Plan with the same parameters")
+    yield page.Folded("As a plan, to be kept and changed", (as_plan,))
     if exact(command + plan) != command + plan:
         yield page.Paragraph("Files are named without their folders: give them where they lie.", page.DIM)
     if after := run.provenance.get("after", ""):
@@ -455,6 +489,9 @@ def plan_text(run: RunFile, summary: Summary) -> str:
     return "\n".join(lines)
 
 
+FIRST_WARNINGS, MOST_WARNINGS = 5, 100  # in the box at the top: shown, and folded
+FIRST_INSTRUMENTS = 8  # named at the top; the others below
+
 VERIFIED_BYTES = 256 << 20
 """Size of its data up to which a page says whether a file is whole: the check reads all of them."""
 
@@ -471,23 +508,53 @@ def run_document(path: Path, *, personal: bool = False) -> page.Document:
     """
     with RunFile(path) as run:
         summary = summarise(run)
-        blocks: list[page.Block] = [
-            page.Paragraph(state(run, summary), _tone(summary)), _facts(run, summary, personal),
-            *_warnings(summary), *results(run, summary), *certificate(run.summary, summary),
-            *worth(run.summary), *figure_blocks(*run_pictures(run)), *programming(summary), *cycles(run), *parameters(run),
-            *contents(run), *of_log(run), *record(run, personal),
-            *repeating(run, summary, command_of(run), personal), *_checks(path, run),
+        tables = [
+            *more_figures(run), *programming(summary), *cycles(run), *parameters(run), *contents(run), *of_log(run),
+            *record(run, personal),
         ]  # fmt: skip
+        blocks = (
+            verdict_box(run, summary), *figure_blocks(*run_pictures(run, leading=True)), *results(run, summary),
+            *made_on(run, summary, personal), *differences(summary), *certificate(run.summary, summary),
+            *worth(run.summary), page.Heading("Tables and records", 2, "tables"), *page.folded(tables),
+            *repeating(run, summary, command_of(run), personal), *_checks(path, run),
+        )  # fmt: skip
     subject = f"Run of {summary.procedure}, {summary.status}; {path.name}"
-    document = page.Document(summary.title or path.name, tuple(blocks), subject)
+    document = page.Document(summary.title or path.name, blocks, subject)
     return document if personal else page.map_texts(document, page.without_folders)
+
+
+def verdict_box(run: RunFile, summary: Summary) -> page.Verdict:
+    """Return how a run ended, whether its chip was simulated, and every warning."""
+    blocks: list[page.Block] = [page.Paragraph(state(run, summary))]
+    if summary.bench.preset is not None:
+        cells = f"preset {summary.bench.preset}" if summary.bench.preset else "the preset by default"
+        simulated = page.TextSpan("SIMULATED", page.DOUBTFUL)
+        blocks.append(page.Paragraph((simulated, f": cells of {cells}; no chip was measured.")))
+    warnings = [f"{one.level}, {one.time:.1f} s: {one.message}" for one in summary.warnings]
+    warnings += [f"WARNING: {one}" for one in summary.concluding_warnings]
+    paragraphs = [page.Paragraph(one, page.DOUBTFUL) for one in warnings]
+    blocks += paragraphs[:FIRST_WARNINGS]
+    if more := paragraphs[FIRST_WARNINGS:MOST_WARNINGS]:
+        left = f", the first {len(more)} here" if len(paragraphs) > MOST_WARNINGS else ""
+        title = f"and {page.counted(len(paragraphs) - FIRST_WARNINGS, 'more warning')}{left}"
+        blocks.append(page.Folded(title, tuple(more)))
+    return page.Verdict(tuple(blocks), tone_of(summary))
+
+
+def more_figures(run: RunFile) -> Iterator[page.Block]:
+    """Return the figures of a run beside the leading ones."""
+    pictures, note = run_pictures(run, leading=False)
+    if pictures or note:
+        yield from figure_blocks(pictures, note, f"More figures: {len(pictures)}", "more-figures")
 
 
 def state(run: RunFile, summary: Summary) -> page.Words:
     """Return how a run stands: in the present for one that goes on, and as of when."""
     status = status_words(summary.status, summary.conclusion)
-    tone = _tone(summary) or page.GOOD
-    words: list[str | page.TextSpan] = [page.TextSpan(status, tone), summary.outcome.removeprefix(status)]
+    words: list[str | page.TextSpan] = [
+        page.TextSpan(status, tone_of(summary)),
+        summary.outcome.removeprefix(status),
+    ]
     if summary.status in GOING_ON:
         words.append(f". It is still being written; this is its file as of {last_sign(run)}.")
     elif summary.status is Status.INTERRUPTED:
@@ -503,47 +570,42 @@ def last_sign(run: RunFile) -> str:
     return f"{datetime.fromtimestamp(run.last_sign, zone):%Y-%m-%d %H:%M:%S %z}"
 
 
-def _tone(summary: Summary) -> str:
-    if summary.status is not Status.FINISHED:
-        return TONES[summary.status]
+def tone_of(summary: Summary) -> str:
+    """Return how a run's end is meant: one that measured nothing, or left its bench in doubt, is not good."""
     conclusion = summary.conclusion
-    return page.DOUBTFUL if conclusion is not None and (conclusion.unsafe or not conclusion.measured) else ""
+    doubtful = conclusion is not None and bool(conclusion.unsafe or not conclusion.measured)
+    return page.DOUBTFUL if doubtful and summary.status is Status.FINISHED else TONES[summary.status]
 
 
-def _facts(run: RunFile, summary: Summary, personal: bool) -> page.FactList:
+def made_on(run: RunFile, summary: Summary, personal: bool) -> Iterator[page.Block]:
+    """Return what was run on what: procedure, bench, chip, instruments, when, and of which version."""
+    yield page.Heading("What was run on what", 2, "run")
     own = [read_description(text) for text in (run.bench, run.chip)]
     bench, chip = (", ".join(str(one[key]) for key in ("name", "description") if one.get(key)) for one in own)
     preset = summary.bench.preset
-    simulated = page.TextSpan("SIMULATED", page.DOUBTFUL), f", preset {preset or 'by default'}"
-    made_on = (bench or "unknown", *((" - ", *simulated) if preset is not None else ()))
+    simulated = "" if preset is None else f" - SIMULATED, preset {preset or 'by default'}"
+    identities = [f"{name}: {one.get('identity', 'unknown')}" for name, one in run.instruments.items()]
+    if len(identities) > FIRST_INSTRUMENTS:
+        identities[FIRST_INSTRUMENTS:] = [f"and {len(identities) - FIRST_INSTRUMENTS} more"]
     version = filter(None, (run.provenance.get("mho_version", ""), run.provenance.get("git_commit", "")[:12]))
     seconds = run.last_sign - run.start_time.timestamp()
     verb = "for" if run.status in GOING_ON else "took"
     rows: list[tuple[str, page.Words]] = [
+        ("procedure", f"{summary.procedure}, version {summary.version}"),
+        ("chip", (chip or "unknown") + (f", as {summary.after} left it" if summary.after else "")),
+        ("cells", run.cells),
+        ("bench", f"{bench or 'unknown'}{simulated}"),
+        ("instruments", "\n".join(identities)),
+        ("seed", "none" if summary.seed is None else str(summary.seed)),
+        ("started", f"{summary.start:%Y-%m-%d %H:%M:%S %z}, {verb} {duration_text(max(seconds, 0.0))}"),
+        *((name, label) for name, label in summary.labels.items() if personal or name not in page.PERSONAL),
+        ("mho", " ".join(version)),
         ("file", run.path.name),
         ("run", read_card(run.path).facts.run_id),
-        ("procedure", f"{summary.procedure}, version {summary.version}"),
-        ("started", f"{summary.start:%Y-%m-%d %H:%M:%S %z}, {verb} {duration_text(max(seconds, 0.0))}"),
-        ("bench", made_on),
-        ("chip", (chip or "unknown") + (f", as {summary.after} left it" if summary.after else "")),
-        *((name, label) for name, label in summary.labels.items() if personal or name not in page.PERSONAL),
-        ("cells", run.cells),
-        ("seed", "none" if summary.seed is None else str(summary.seed)),
-        ("mho", " ".join(version)),
     ]
     if summary.bench_seconds is not None:
         rows.append(("bench time", duration_text(summary.bench_seconds)))
-    return page.FactList(tuple((name, words) for name, words in rows if words))
-
-
-def _warnings(summary: Summary) -> Iterator[page.Block]:
-    if summary.warnings or summary.concluding_warnings:
-        yield page.Heading("Warnings", 2, "warnings")
-        rows = [_entry(one) for one in summary.warnings]
-        rows += [
-            ("at the end", page.TextSpan("WARNING", page.BAD), one) for one in summary.concluding_warnings
-        ]
-        yield page.grid(("after", "level", "message"), rows, caption="Warnings", most=100, of="warnings")
+    yield page.FactList(tuple((name, words) for name, words in rows if words))
 
 
 def _checks(path: Path, run: RunFile) -> Iterator[page.Block]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import html
+import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mho import run
 from mho.analysis.figures import AxisText, Drawing, Mark
 from mho.errors import InputError
+from mho.extensions.report_pages import report
 from mho.extensions.report_pages.documents import (
     BAD,
     Document,
@@ -26,8 +34,9 @@ from mho.extensions.report_pages.documents import (
     save_page,
     without_folders,
 )
-from mho.extensions.report_pages.documents.html_page import html_page
+from mho.extensions.report_pages.documents.html_page import STYLE, html_page
 from mho.extensions.report_pages.documents.pictures import alt_text, screen_picture
+from mho.procedures import Solve
 
 EVIL = "<script>alert(1)</script>\x1b[31m"
 VOID = {"meta", "img", "br"}
@@ -96,12 +105,88 @@ def test_a_page_is_for_phones_print_and_readers() -> None:
     for rule in (
         "prefers-color-scheme: dark",
         "@media print",
-        "::details-content",
+        "details:not([open]) > div { display: none; }",
         "@media (max-width",
         "overflow-x: auto",
         "table-header-group",
     ):
         assert rule in page
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour ``#rrggbb``, of WCAG 2.2."""
+    parts = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255.0
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_every_colour_of_a_text_can_be_read_on_its_ground_in_light_in_dark_and_in_print() -> None:
+    themes = [
+        dict(re.findall(r"--(\w+): (#\w{6})", root)) for root in re.findall(r":root \{([^}]*)\}", STYLE)
+    ]
+    assert len(themes) == 3
+    for theme in themes:
+        for ink, ground in product(("ink", "faint", "good", "bad", "doubtful", "link"), ("ground", "raised")):
+            light, dark = sorted((luminance(theme[ink]), luminance(theme[ground])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground, theme)
+
+
+def test_columns_of_long_texts_have_room_and_no_rule_breaks_words_on_a_screen() -> None:
+    page = page_of(grid(("name", "value", "why"), [("a", "1", "because " * 9)], numbers=(1,)))
+    assert '<th scope="col" class="t">why</th>' in page
+    assert f'<td class="t">{"because " * 9}</td>' in page
+    screen = STYLE[: STYLE.index("@media print")]
+    assert "anywhere" not in screen
+    assert "break-all" not in screen
+
+
+WIDE_WORDS = """<script>onload = () => {
+  const page = document.querySelector("iframe").contentDocument, broken = [];
+  const walk = page.createTreeWalker(page.body, NodeFilter.SHOW_TEXT);
+  for (let node; node = walk.nextNode();) {
+    if (node.parentElement.closest("pre, caption")) continue;
+    for (const word of node.data.matchAll(/\\S+/g)) {
+      const range = page.createRange();
+      range.setStart(node, word.index); range.setEnd(node, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((one) => one.top)).size;
+      if (lines > 1 && word[0].length < 30 && !/[-/\u2026]/.test(word[0])) broken.push(word[0]);
+    }
+  }
+  document.title = `${page.documentElement.scrollWidth} ${broken.length} ${broken}`;
+}</script>"""
+
+
+def browser(*words: object) -> str:
+    """Run the browser that there is without a window, and return what it prints."""
+    name = next(filter(shutil.which, ("chromium", "google-chrome", "chrome")), None)
+    if name is None:
+        pytest.skip("no browser is here")
+    command = [name, "--headless", "--no-sandbox", "--disable-gpu", *map(str, words)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+
+
+@pytest.mark.thorough
+def test_on_a_phone_no_word_is_broken_and_in_print_a_solve_takes_four_sheets_at_most(tmp_path: Path) -> None:
+    pypdf = pytest.importorskip("pypdf")
+    run(
+        Solve(matrix=np.diag([1.0, 2.0, 3.0, 4.0]) + 0.1, bits=16),
+        "arrays",
+        seed=1,
+        output=tmp_path / "run.h5",
+    )
+    page = report(tmp_path / "run.h5")
+    browser(f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer", page.as_uri())
+    assert len(pypdf.PdfReader(tmp_path / "page.pdf").pages) <= 4
+    for opened in (False, True):
+        text = html.escape(report(tmp_path / "run.h5", whole=opened).read_text("utf-8"))
+        frame = f'<iframe width=360 height=4000 style="border: 0" srcdoc="{text}"></iframe>'
+        (tmp_path / "phone.html").write_text(
+            f'<meta charset="utf-8"><title></title>{frame}{WIDE_WORDS}', "utf-8"
+        )
+        dom = browser("--dump-dom", "--virtual-time-budget=5000", (tmp_path / "phone.html").as_uri())
+        width, broken = re.search("<title>(.*?)</title>", dom).group(1).split(maxsplit=1)
+        assert int(width) <= 360
+        assert broken.split() == ["0"], broken
 
 
 def test_nothing_is_loaded_from_outside() -> None:

@@ -22,6 +22,7 @@ from mho.extensions.report_pages.documents import (
     Picture,
     Pictures,
     TextSpan,
+    Verdict,
     grid,
     save_page,
 )
@@ -56,6 +57,7 @@ def test_every_block_is_on_the_pages() -> None:
         Folded("Table reads", (Paragraph("closed on a screen"),)),
         Pictures((Picture("Currents", curve()), Picture("Lost", trouble="no rows"))),
         subject="about a run",
+        unfolded=True,
     )
     text = text_of(reader)
     for part in (
@@ -66,6 +68,15 @@ def test_every_block_is_on_the_pages() -> None:
     assert reader.metadata.title == "A title"
     assert reader.metadata.subject == "about a run"
     assert [one.title for one in reader.outline] == ["Results"]
+
+
+def test_of_what_is_folded_the_head_alone_is_printed() -> None:
+    text = text_of(
+        read(Verdict((Paragraph("it failed"),), BAD), Folded("Table reads", (Paragraph("closed"),)))
+    )
+    assert "it failed" in text
+    assert "Table reads" in text
+    assert "closed" not in text
 
 
 @pytest.mark.thorough

@@ -18,6 +18,7 @@ from repository import SUPPORT
 from run_samples import SampleRun, empty_run, failed_run, other_run, whole_run
 
 from mho import run
+from mho.analysis.figures import LEADING
 from mho.analysis.reports import summarise
 from mho.errors import InputError, RunFileError
 from mho.extensions.report_pages import report, run_document
@@ -28,6 +29,7 @@ from mho.procedures import Read, Solve
 from mho.runs import (
     Array,
     Column,
+    Conclusion,
     Figure,
     Labels,
     Layout,
@@ -71,9 +73,10 @@ def page_of(path: Path, folder: Path, **given: object) -> str:
 
 
 def section(page: str, anchor: str) -> str:
+    """Return the part of a page from an anchor to the next one."""
     start = page.index(f'id="{anchor}"')
-    end = page.find("<h2", start)
-    return page[start : end if end > 0 else None]
+    end = re.compile(r'<(h2|details) id="').search(page, start)
+    return page[start : end.start() if end else None]
 
 
 @pytest.mark.thorough
@@ -81,17 +84,53 @@ def test_a_solve_says_what_was_run_what_came_out_and_what_is_proved(solved: Path
     with RunFile(solved) as one:
         told, units, figures = one.summary, one.result_units, one.figures
     assert "<td>solved.h5</td>" in page
-    assert '<span class="doubtful">SIMULATED</span>, preset ideal' in page
+    assert '<span class="doubtful">SIMULATED</span>: cells of preset ideal' in section(page, "verdict")
     assert f'<td>joules</td><td class="n">{told["joules"]:.6g}</td><td>{units["joules"]}</td>' in page
     proof = section(page, "certificate")
     assert "The solution passes." in proof
     assert f"<td>{told['certificate']['bits']:.1f}, 12 were asked for</td>" in proof
-    assert section(page, "figures").count("data:image/") == len(figures) > 3
-    assert f"{told['cells']} cells" in page  # in words beside the histogram
+    assert (
+        section(page, "figures").count("data:image/")
+        == section(page, "figures").count("<figcaption>")
+        == LEADING
+    )
+    assert section(page, "more-figures").count("data:image/") == len(figures) - LEADING > 3
+    assert "<b>Figure 1.</b> Convergence: residual, relative error over cycle" in page
     assert "Table pulses:" in section(page, "data")
-    assert '<p class="good"><span' not in page
+    assert '<section class="verdict good"' in page
     assert "sound: every checksum is right" in section(page, "checks").replace("</span>", "")
     assert "mho rerun solved.h5" in section(page, "repeat")
+
+
+ORDER = ("verdict", "figures", "results", "run", "differences", "certificate", "tables", "repeat", "checks")
+
+
+def test_a_page_begins_with_the_verdict_and_ends_with_the_tables_folded(page: str) -> None:
+    places = [page.index(f'id="{anchor}"') for anchor in ORDER]
+    assert places == sorted(places)
+    between = page[places[ORDER.index("tables")] : places[ORDER.index("repeat")]]
+    outside = re.sub(r"<details.*</details>", "", between, flags=re.DOTALL)
+    assert between.count("<details id=") >= 6
+    assert "<table" not in outside
+    assert "<details open" not in page
+    listed = section(page, "differences")
+    assert "Matrix" in listed
+    assert "12 bit" in listed
+    assert "tolerance" not in listed.lower()  # as by default
+    assert len(re.findall("<tr", section(page, "results").partition("<details")[0])) <= 1 + 16
+
+
+def test_a_run_that_measured_nothing_is_not_green(tmp_path: Path) -> None:
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("a", "A", "1", {}), Layout()) as writer:
+        writer.conclude(Conclusion("64 of 64 cells unformed", ("cell 1 <b>", *"abcdefg"), measured=False))
+        writer.finish(Status.FINISHED)
+    page = page_of(tmp_path / "run.h5", tmp_path)
+    box = section(page, "verdict").partition("</section>")[0]
+    assert '<section class="verdict doubtful"' in page
+    assert '<span class="doubtful">finished, nothing measured</span>: 64 of 64 cells unformed' in box
+    assert "WARNING: cell 1 &lt;b&gt;" in box
+    assert "<summary>and 3 more warnings</summary>" in box
+    assert "SIMULATED" not in page
 
 
 @pytest.mark.thorough
@@ -146,7 +185,7 @@ def test_the_command_of_a_procedure_with_a_switch_and_a_range_is_one_line(tmp_pa
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (failed_run, '<p class="bad"><span class="bad">failed</span>: ValueError: boom'),
+        (failed_run, 'aria-label="Verdict">\n<p><span class="bad">failed</span>: ValueError: boom'),
         (empty_run, "No tables, no maps and no arrays."),
         (other_run, "made on real instruments"),
     ],
@@ -164,7 +203,7 @@ def test_a_run_that_is_written_is_marked_with_the_time_of_its_file(tmp_path: Pat
         going_on.cycle()
         going_on.writer.flush()
         page = page_of(tmp_path / "run.h5", tmp_path)
-    assert '<p class="doubtful"><span class="doubtful">running</span>. It is still being written; ' in page
+    assert '<span class="doubtful">running</span>. It is still being written; ' in section(page, "verdict")
     assert "as of 20" in page
     assert "mho rerun" not in page
 
@@ -197,8 +236,7 @@ def test_a_run_whose_writer_was_killed_is_marked_and_used(tmp_path: Path) -> Non
 @pytest.mark.thorough
 def test_warnings_stand_first(tmp_path: Path) -> None:
     page = page_of(whole_run(tmp_path / "run.h5"), tmp_path)
-    assert page.index('id="warnings"') < page.index('id="results"')
-    assert "3 cells could not be brought into their verify window" in section(page, "warnings")
+    assert "3 cells could not be brought into their verify window" in section(page, "verdict")
 
 
 @pytest.mark.thorough
@@ -264,7 +302,7 @@ def test_cells_that_the_run_destroyed_are_counted_named_and_warned_of(tmp_path: 
     results = section(page, "results")
     assert re.search(r"<td[^>]*>lost by pulses</td><td[^>]*>2</td>", results)
     assert "4.5 V on the bit line" in results
-    assert SENTENCE in section(page, "warnings")
+    assert SENTENCE in section(page, "verdict")
 
 
 def test_figures_without_anything_in_them_are_named_and_empty_results_left_out(tmp_path: Path) -> None:
@@ -300,10 +338,20 @@ def test_a_run_has_a_pdf_with_the_same_content(solved: Path, tmp_path: Path) -> 
     pypdf = pytest.importorskip("pypdf")
     page = report(solved, output=tmp_path / "page.pdf")
     text = "\n".join(one.extract_text() for one in pypdf.PdfReader(page).pages)
-    for part in ("mho rerun solved.h5", "Certificate", "The solution passes.", "Table pulses", "SIMULATED"):
+    for part in (
+        "mho rerun solved.h5",
+        "Certificate",
+        "The solution passes.",
+        "Data in the file",
+        "SIMULATED",
+    ):
         assert part in text
+    assert "Table pulses" not in text
+    assert len(pypdf.PdfReader(page).pages) <= 4
     assert str(solved.parent) not in text
     assert report(solved, output=tmp_path / "again.pdf").read_bytes() == page.read_bytes()
+    whole = pypdf.PdfReader(report(solved, output=tmp_path / "whole.pdf", whole=True))
+    assert "Table pulses" in "\n".join(one.extract_text() for one in whole.pages)
 
 
 @pytest.mark.thorough

@@ -18,8 +18,10 @@ from mho.extensions.report_pages.documents.blocks import (
     Picture,
     Pictures,
     TextSpan,
+    Verdict,
     Words,
     counted,
+    folded,
     grid,
     joined,
     listing,
@@ -31,6 +33,6 @@ from mho.extensions.report_pages.documents.saving import check_page, save_page
 
 __all__ = [
     "BAD", "CODE", "DIM", "DOUBTFUL", "GOOD", "PERSONAL", "Block", "Document", "FactList", "Folded", "Grid",
-    "Heading", "Listing", "Paragraph", "Picture", "Pictures", "TextSpan", "Words", "check_page", "counted",
-    "grid", "joined", "listing", "map_texts", "plain", "save_page", "without_folders",
+    "Heading", "Listing", "Paragraph", "Picture", "Pictures", "TextSpan", "Verdict", "Words", "check_page",
+    "counted", "folded", "grid", "joined", "listing", "map_texts", "plain", "save_page", "without_folders",
 ]  # fmt: skip

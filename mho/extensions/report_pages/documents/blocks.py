@@ -5,7 +5,7 @@ All texts are plain: whoever writes the page escapes them. Sizes are bounded her
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -83,12 +83,16 @@ class Listing:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of a run, or one over groups of runs; `trouble` says why there is none."""
+    """A figure of a run, or one over groups of runs.
+
+    `trouble` says why there is none; `caption` stands below it, and begins with a number: ``Figure 1. Currents over time``.
+    """
 
     title: str
     drawing: Drawing | GroupedFigure | None = None
     trouble: str = ""
     wide: bool = False
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,13 +104,22 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Folded:
-    """Blocks that are closed on a screen until they are asked for, and open in print."""
+    """Blocks that are closed on a screen until they are asked for; in print, of closed ones the summary stands alone."""
 
     summary: str
     blocks: tuple[Block, ...]
+    anchor: str = ""
 
 
-Block = Heading | Paragraph | FactList | Grid | Listing | Pictures | Folded
+@dataclass(frozen=True)
+class Verdict:
+    """The box at the top of a page: how it went, and what bears on it; its tone is that of the whole page."""
+
+    blocks: tuple[Block, ...]
+    tone: str = ""
+
+
+Block = Heading | Paragraph | FactList | Grid | Listing | Pictures | Folded | Verdict
 
 
 @dataclass(frozen=True)
@@ -118,6 +131,7 @@ class Document:
     subject: str = ""  # one sentence about it, for those who list files
     contents: bool = True  # whether links to the headings of level 2 stand at the top
     pixels: bool = False  # whether all figures are PNG on a screen: smaller where there are many
+    unfolded: bool = False  # whether what is folded is open, on a screen and in print
 
 
 def grid(
@@ -129,6 +143,18 @@ def grid(
         note = "; ".join(filter(None, (note, f"the first {most} of {len(rows)} {of}")))
     first_rows = tuple(tuple(row) for row in rows[:most])
     return Grid(tuple(head), first_rows, tuple(numbers), caption, note)
+
+
+def folded(blocks: Iterable[Block]) -> Iterator[Folded]:
+    """Yield the parts of a page that begin with headings of level 2 closed, each under its heading."""
+    heading, below = Heading("", 2), list[Block]()
+    for block in (*blocks, Heading("", 2)):
+        if not (isinstance(block, Heading) and block.level == 2):
+            below.append(block)
+            continue
+        if below:
+            yield Folded(heading.text, tuple(below), heading.anchor)
+        heading, below = block, []
 
 
 def listing(text: str, caption: str = "") -> Listing:
@@ -168,7 +194,7 @@ def map_texts(part: Kind, change: Callable[[str], str]) -> Kind:
     return _mapped(part, change)  # type: ignore[no-any-return]
 
 
-_KEPT = ("anchor", "link", "tone", "drawing", "level", "numbers", "wide", "contents", "pixels")
+_KEPT = ("anchor", "link", "tone", "drawing", "level", "numbers", "wide", "contents", "pixels", "unfolded")
 
 
 def _mapped(part: Any, change: Callable[[str], str]) -> Any:

@@ -33,7 +33,7 @@ def pdf_pages(document: blocks.Document) -> bytes:
     """Return the PDF; the same document gives the same bytes."""
     placed: list[PlacedFigure] = []
     anchors = {one.anchor for one in document.blocks if isinstance(one, blocks.Heading) and one.anchor}
-    composer = _Composer(placed, anchors)
+    composer = _Composer(placed, anchors, document.unfolded)
     story = [setting.paragraph(_escaped(document.title), "title")]
     for block in document.blocks:
         story += composer.flowables(block)
@@ -70,8 +70,8 @@ def _with_figures(pages: bytes, placed: Sequence[PlacedFigure]) -> bytes:
 class _Composer:
     """Makes of blocks what ReportLab sets."""
 
-    def __init__(self, placed: list[PlacedFigure], anchors: set[str]) -> None:
-        self.placed, self.anchors = placed, anchors
+    def __init__(self, placed: list[PlacedFigure], anchors: set[str], unfolded: bool) -> None:
+        self.placed, self.anchors, self.unfolded = placed, anchors, unfolded
 
     def flowables(self, block: blocks.Block) -> Iterator[Any]:
         """Yield what a block becomes."""
@@ -93,6 +93,11 @@ class _Composer:
                 yield Preformatted(text, setting.styles()["listing"], maxLineLength=setting.LONGEST_LINE)
             case blocks.Pictures():
                 yield from self._pictures(block.pictures)
+            case blocks.Verdict():
+                for one in block.blocks:
+                    yield from self.flowables(one)
+            case blocks.Folded() if not self.unfolded:
+                yield setting.paragraph(_escaped(f"▸ {block.summary}"), "dim")
             case blocks.Folded():
                 yield setting.heading(_escaped(block.summary), "h4", "")
                 for one in block.blocks:
@@ -122,6 +127,7 @@ class _Composer:
                 yield box
         if waiting:
             yield setting.figure_row(waiting)
+        yield from (setting.paragraph(_escaped(one.caption), "note") for one in pictures if one.caption)
 
     def _place(self, data: bytes, scale: float) -> Any:
         return lambda page, x, y: self.placed.append((page, x, y, scale, data))

@@ -48,10 +48,10 @@ def print_picture(
     return _saved(sheet, "pdf"), (float(width), float(height))
 
 
-def alt_text(drawing: Drawing | GroupedFigure) -> str:
-    """Return what a figure shows, in words."""
+def alt_text(drawing: Drawing | GroupedFigure, *, curves: bool = True) -> str:
+    """Return what a figure shows, in words; without the names of its `curves` what stands below it, beside its legend."""
     if isinstance(drawing, GroupedFigure):
-        panels = "; ".join(alt_text(one) for one in drawing.panels[:NAMED])
+        panels = "; ".join(alt_text(one, curves=curves) for one in drawing.panels[:NAMED])
         return "; ".join(filter(None, (panels, drawing.note)))
     if drawing.nothing:
         return f"{drawing.title}: {drawing.nothing}"
@@ -60,15 +60,15 @@ def alt_text(drawing: Drawing | GroupedFigure) -> str:
         sizes = ", ".join(f"{one.name} ({len(one.rows)} x {len(one.columns)})" for one in drawing.images)
         return f"{drawing.title}: map of {drawing.y.name}, {sizes}; {_range(every, drawing.y.unit)}"
     what = f"{drawing.y.name} over {drawing.x.name}" if drawing.y.name else drawing.x.name
-    names = [mark.label for mark in drawing.marks if mark.label]
+    names = [mark.label for mark in drawing.marks if mark.label and curves]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    curves = f"; {', '.join(names[:NAMED])}{more}" if names else ""
+    named = f"; {', '.join(names[:NAMED])}{more}" if names else ""
     x = np.concatenate([mark.x for mark in drawing.marks] or [np.empty(0)])
     said = f"; {drawing.x.name} {_range(x, drawing.x.unit)}"
     if drawing.y_scale != "probability":
         y = np.concatenate([mark.y for mark in drawing.marks] or [np.empty(0)])
         said += f", {drawing.y.name} {_range(y, drawing.y.unit)}"
-    return f"{drawing.title}: {what}{curves}{said}"
+    return f"{drawing.title}: {what}{named}{said}"
 
 
 def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str) -> str:
