@@ -8,7 +8,7 @@
 - `imports`: foreign tables of measurements as run files, with what procedures extract;
 - `report_pages`: pages about a run, a comparison, a campaign or a folder;
 - `characterise`: the standard protocol over a sample of cells;
-- `watch`: a read-only page for the phone about queue, progress, map and convergence;
+- `watch`: a page for the phone about queue, safety, progress and figures, with STOP and Pause;
 - `reach`: families of systems, solved beside no chip, and as a benchmark that others can run;
 - `linalg`: a bench for SciPy, scikit-learn, PyTorch and others.
 

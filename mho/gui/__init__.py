@@ -17,6 +17,7 @@ from mho.gui.app import open_main_window, open_run_window, show_main_window, sho
 
 if TYPE_CHECKING:
     from mho.gui.pictures import first_choice
+    from mho.gui.session.bench_safety import Safety, SafetyRecord, Use, use_of
     from mho.gui.session.session import Session
     from mho.gui.session.task_thread import TaskThread
 else:
@@ -25,11 +26,15 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
+    "Safety",
+    "SafetyRecord",
     "Session",
     "TaskThread",
+    "Use",
     "first_choice",
     "open_main_window",
     "open_run_window",
     "show_main_window",
     "show_run",
+    "use_of",
 ]

@@ -31,6 +31,12 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+ALONE = (  # without these it asks for its maker's hosts, and waits
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+)  # fmt: skip
+"""Options of `browser`."""
+
 needs_qt = pytest.mark.skipif(bool(why_no_qt()), reason=why_no_qt())
 needs_browser = pytest.mark.skipif(
     browser() is None, reason=f"{NEEDS}a browser; on Debian: apt install chromium"

@@ -1,6 +1,7 @@
-"""A read-only page for the phone: queue, progress, map and convergence on loopback, with no Qt.
+"""A page for the phone: queue, safety, progress and figures on loopback, with no Qt; STOP and Pause with a token.
 
-- `phone_page`: what is read of queues, runners and run files, the page that it makes, and the server;
+- `glance`: what is read of queues, runners and run files;
+- `phone_page`: the page that it makes; `serving`: the server, and the commands that it takes;
 - `command`: `mho watch`.
 """
 
@@ -9,7 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.extensions.watch.phone_page import Glance, WatchServer, body, look, look_at_run, page, watch
+    from mho.extensions.watch.glance import Glance, look, look_at_run
+    from mho.extensions.watch.phone_page import body, page
+    from mho.extensions.watch.serving import WatchServer, watch
 else:
     from mho.lazy_names import lazy_names
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mho.cli import RunsFolder
-from mho.extensions.watch import phone_page
+from mho.extensions.watch import serving
 
 GROUP = "Many runs"  # of the verb, in the list of all
 
@@ -16,5 +16,10 @@ def watch(
     port: Annotated[int, typer.Option(help="on 127.0.0.1; 0 takes any that is free")] = 8080,
     folder: RunsFolder = None,
 ) -> None:
-    """Serve a read-only page about queue, progress, map and convergence on loopback, until Ctrl-C."""
-    phone_page.watch(port, lambda address: typer.echo(f"{address}   Ctrl-C ends it"), folder)
+    """Serve a page about queue, safety, progress and figures on loopback, until Ctrl-C; STOP and Pause with a token."""
+
+    def tell(address: str, commanding: str) -> None:
+        typer.echo(f"{address}   to look; Ctrl-C ends it")
+        typer.echo(f"{commanding}   with STOP and Pause: whoever has this address can stop the bench")
+
+    serving.watch(port, tell, folder)

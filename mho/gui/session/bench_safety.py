@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -74,6 +75,37 @@ class Use:
     taken: float | None = None
     holder: str = ""
     lost: frozenset[int] = frozenset()
+
+
+def use_of(bench: str) -> Callable[[Mapping[int, Job]], Use]:
+    """Return what says who uses a bench, of the jobs that the queue has as begun, by number.
+
+    On a simulated bench, or none, only the jobs count.
+    """
+    from mho.errors import MhoError
+    from mho.instruments.bench import holder, holder_words, last_taken
+    from mho.instruments.bench_file import load_bench_file
+    from mho.runs.liveness import lives
+
+    def lost(begun: Mapping[int, Job]) -> frozenset[int]:
+        return frozenset(
+            number
+            for number, job in begun.items()
+            if job.runner is None or not lives(job.runner, job.runner_birth or "")
+        )
+
+    with suppress(MhoError):  # the panels show the error
+        source = load_bench_file(bench)
+        if source.bench.simulation is None:  # else a real bench may have devices of the same names
+
+            def look(begun: Mapping[int, Job]) -> Use:
+                has = holder(source)
+                return Use(
+                    last_taken(source), "" if has is None else holder_words(has).rstrip(","), lost(begun)
+                )
+
+            return look
+    return lambda begun: Use(lost=lost(begun))
 
 
 _NOTHING = Evidence(datetime.min, SafetyVerdict.UNKNOWN, NEVER_READ)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mho.errors import MhoError, QueueError
-from mho.gui.session.bench_safety import Use
+from mho.gui.session.bench_safety import Use, use_of
 from mho.gui.session.loading import load_procedures
 from mho.running import queue as job_queue
 from mho.running import runner as runners
@@ -142,7 +142,7 @@ class QueueListener:
         from mho.input_files import bench_key
 
         bench = bench_key(self._bench)
-        look = self._uses()
+        look = use_of(self._bench)
         known: dict[int, job_queue.Job] = {}  # by number, as they stood at `revision`
         revision = job_queue.NO_REVISION
         active: dict[int, job_queue.Job] = {}  # jobs that are being run, as they stand
@@ -169,29 +169,3 @@ class QueueListener:
                         runners.as_it_stands(job).status != active[number].status
                         for number, job in begun.items()
                     )
-
-    def _uses(self) -> Callable[[Mapping[int, job_queue.Job]], Use]:
-        """Return which processes use the bench. On a simulated bench, or none, only the jobs that have begun count."""
-        from mho.instruments.bench import holder, holder_words, last_taken
-        from mho.instruments.bench_file import load_bench_file
-        from mho.runs.liveness import lives
-
-        def lost(begun: Mapping[int, job_queue.Job]) -> frozenset[int]:
-            return frozenset(
-                number
-                for number, job in begun.items()
-                if job.runner is None or not lives(job.runner, job.runner_birth or "")
-            )
-
-        with suppress(MhoError):  # the panels show the error
-            source = load_bench_file(self._bench)
-            if source.bench.simulation is None:  # else a real bench may have devices of the same names
-
-                def look(begun: Mapping[int, job_queue.Job]) -> Use:
-                    has = holder(source)
-                    return Use(
-                        last_taken(source), "" if has is None else holder_words(has).rstrip(","), lost(begun)
-                    )
-
-                return look
-        return lambda begun: Use(lost=lost(begun))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from itertools import product
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from system_packages import ALONE, browser, needs_browser
 
 from mho import run
 from mho.analysis.figures import AxisText, Drawing, Mark
@@ -156,15 +156,13 @@ WIDE_WORDS = """<script>onload = () => {
 }</script>"""
 
 
-def browser(*words: object) -> str:
-    """Run the browser that there is without a window, and return what it prints."""
-    name = next(filter(shutil.which, ("chromium", "google-chrome", "chrome")), None)
-    if name is None:
-        pytest.skip("no browser is here")
-    command = [name, "--headless", "--no-sandbox", "--disable-gpu", *map(str, words)]
+def browse(*words: object) -> str:
+    """Run a browser without a screen, and return what it prints."""
+    command = [browser(), *ALONE, *map(str, words)]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
 
+@needs_browser
 @pytest.mark.thorough
 def test_on_a_phone_no_word_is_broken_and_in_print_a_solve_takes_four_sheets_at_most(tmp_path: Path) -> None:
     pypdf = pytest.importorskip("pypdf")
@@ -175,7 +173,7 @@ def test_on_a_phone_no_word_is_broken_and_in_print_a_solve_takes_four_sheets_at_
         output=tmp_path / "run.h5",
     )
     page = report(tmp_path / "run.h5")
-    browser(f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer", page.as_uri())
+    browse(f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer", page.as_uri())
     assert len(pypdf.PdfReader(tmp_path / "page.pdf").pages) <= 4
     for opened in (False, True):
         text = html.escape(report(tmp_path / "run.h5", whole=opened).read_text("utf-8"))
@@ -183,7 +181,7 @@ def test_on_a_phone_no_word_is_broken_and_in_print_a_solve_takes_four_sheets_at_
         (tmp_path / "phone.html").write_text(
             f'<meta charset="utf-8"><title></title>{frame}{WIDE_WORDS}', "utf-8"
         )
-        dom = browser("--dump-dom", "--virtual-time-budget=5000", (tmp_path / "phone.html").as_uri())
+        dom = browse("--dump-dom", "--virtual-time-budget=5000", (tmp_path / "phone.html").as_uri())
         width, broken = re.search("<title>(.*?)</title>", dom).group(1).split(maxsplit=1)
         assert int(width) <= 360
         assert broken.split() == ["0"], broken
