@@ -1,6 +1,7 @@
 """Reports: one page, HTML or PDF, about a run, a comparison of several, a campaign, or the runs of a folder.
 
 - `run_page`, `comparison_page`, `campaign_page`, `characterisation_page`: what stands on each, as a document;
+- `campaign_facts`: what was varied in a campaign, and what that moved;
 - `run_figures`: the figures on them; `extracted_parameters`: the parameters in a run's result, with their intervals;
 - `run_command`: the command that starts a run anew;
 - `documents`: what every page is made of, and how it is written;

@@ -1,227 +1,39 @@
-"""The page about a campaign: what was varied, how it went, results by group, figures over runs, runs that stand apart."""
+"""The page about a campaign: how many runs of how many, the comparison it was made for, and what stands behind that."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from mho.analysis import Group, RunCard, SkippedFile, group_runs, read_cards
 from mho.analysis.comparisons import number_text
-from mho.analysis.figures import compare, runs_of_groups, table_figure
-from mho.analysis.reports import duration_text, handy_unit, left_out_tries, name_text
+from mho.analysis.figures import LEADING, compare, runs_of_groups, table_figure
+from mho.analysis.reports import duration_text, handy_unit, left_out_tries, name_text, parameter_text
 from mho.array_types import Floats
+from mho.confidence import median_interval
 from mho.errors import InputError, RunFileError
 from mho.extensions.report_pages import documents as page
-from mho.extensions.report_pages.extracted_parameters import OF_THE_RUN
+from mho.extensions.report_pages.campaign_facts import (
+    NOT_THERE,
+    Varied,
+    all_outliers,
+    chosen_groups,
+    moved_results,
+    results_of,
+    separation,
+    swept,
+    varied,
+)
 from mho.extensions.report_pages.kinds import PLAN, read_plan
-from mho.extensions.report_pages.run_figures import figure_blocks, grouped_pictures
+from mho.extensions.report_pages.run_figures import figure_blocks, grouped_pictures, with_captions
+from mho.procedures.manifest import asked_for
 from mho.runs import RunFile, outcome_line, status_words
-from mho.runs.integrity import OF_THE_MOMENT
-
-FACTS = ("preset", "bench", "chip", "version", "mho", "commit", "seed")
-SEEDS = ("seed", "chip_seed", "parameter.seed")
-"""What is varied so that chance is seen: no groups are made of it."""
-
-NOT_THERE = "not there"
-MOST_GROUPS = 12
-FENCE = 3.0
-"""Distances between quartiles beyond which a value is far out (Tukey, Exploratory Data Analysis, 1977, section 2D)."""
-
-FEW = 0.05
-"""Share of a group's runs that may differ from a value that more than half of them have, and still stand apart."""
-
-FEWEST = 5  # runs of a group from which on one can stand apart
-
-
-@dataclass(frozen=True)
-class Varied:
-    """A fact or parameter that is not the same in all runs."""
-
-    name: str
-    values: tuple[tuple[str, int], ...]  # its values as texts, in order, and how many runs have each
-    of_runs: tuple[str, ...]  # its value in each run
-
-
-@dataclass(frozen=True)
-class Outlier:
-    """A run that stands apart from its group in a result, `distance` times the distance between the quartiles."""
-
-    run: int
-    group: str
-    result: str
-    value: float
-    median: float
-    distance: float
-
-
-def varied(runs: Sequence[RunCard]) -> tuple[Varied, ...]:
-    """Return what is not the same in all runs, facts first."""
-    by_name: dict[str, dict[int, tuple[float, str]]] = {name: {} for name in FACTS}
-    for place, run in enumerate(runs):
-        for name in FACTS:
-            text = str(getattr(run.card.facts, name))
-            number = float(text) if text.isdecimal() and len(text) < 16 else math.inf
-            by_name[name][place] = number, text or "none"
-        for one in run.card.parameters:
-            number = math.inf if one.number is None else one.number
-            name = f"parameter.{one.name}" if one.name in FACTS else one.name
-            if name != one.name and one.text == str(getattr(run.card.facts, one.name)):
-                continue  # said already
-            by_name.setdefault(name, {})[place] = number, f"{one.text} {one.unit}".rstrip()
-    result = []
-    for name, values in by_name.items():
-        counted = Counter(values.values())
-        missing = len(runs) - len(values)
-        if len(counted) + bool(missing) > 1:
-            ordered = [(key[1], counted[key]) for key in sorted(counted)]
-            of_runs = tuple(values.get(place, (0.0, NOT_THERE))[1] for place in range(len(runs)))
-            result.append(Varied(name, (*ordered, *([(NOT_THERE, missing)] * bool(missing))), of_runs))
-    return tuple(result)
-
-
-def chosen_groups(variations: Sequence[Varied]) -> tuple[str, ...]:
-    """Return by which of the things that were varied runs are grouped: as many as make at most `MOST_GROUPS` groups.
-
-    What follows from the others makes no new groups, as the tolerance that follows from the bits.
-    """
-    chosen: list[str] = []
-    groups = 1
-    known = [""] * (len(variations[0].of_runs) if variations else 0)
-    for one in sorted(variations, key=lambda one: len(one.values)):
-        if one.name in SEEDS or one.name in ("mho", "commit", "version"):
-            continue
-        finer = [f"{before}\0{mine}" for before, mine in zip(known, one.of_runs, strict=True)]
-        if len(set(finer)) > len(set(known)) and groups * len(one.values) <= MOST_GROUPS:
-            chosen.append(one.name)
-            groups *= len(one.values)
-            known = finer
-    order = [one.name for one in variations]
-    return tuple(sorted(chosen, key=order.index))
-
-
-def results_of(runs: Sequence[RunCard]) -> tuple[dict[str, Floats], dict[str, str]]:
-    """Return each numeric result over the runs, NaN where one has none, and its unit; of several units the first one's."""
-    values: dict[str, Floats] = {}
-    units: dict[str, str] = {}
-    for place, run in enumerate(runs):
-        for one in run.card.results:
-            if one.number is None or not abs(one.number) < 1e300 or one.name in (*OF_THE_MOMENT, *OF_THE_RUN):
-                continue
-            if units.setdefault(one.name, one.unit) == one.unit:
-                values.setdefault(one.name, np.full(len(runs), np.nan))[place] = one.number
-    return values, units
-
-
-def separation(values: Floats, groups: Sequence[Group]) -> float:
-    """Return how far groups lie apart, from 0 to 1: the share of the ranks' variance that lies between them.
-
-    That is epsilon squared of the test of Kruskal and Wallis (J. Am. Stat. Assoc. 47, 583 (1952)); 0 for one group.
-    """
-    from scipy.stats import rankdata  # loads slowly
-
-    lots = [values[list(group.runs)] for group in groups]
-    lots = [lot[np.isfinite(lot)] for lot in lots]
-    lots = [lot for lot in lots if lot.size]
-    if len(lots) < 2:
-        return 0.0
-    ranks = rankdata(np.concatenate(lots))
-    total = float(((ranks - ranks.mean()) ** 2).sum())
-    if total == 0.0:
-        return 0.0
-    parts = np.split(ranks, np.cumsum([lot.size for lot in lots])[:-1])
-    return sum(part.size * float(part.mean() - ranks.mean()) ** 2 for part in parts) / total
-
-
-def outliers(values: Floats, runs: Sequence[int], group: str, result: str) -> Iterator[Outlier]:
-    """Yield the runs of a group whose result lies far out: beyond 3 distances between quartiles from the nearer one.
-
-    Where the quartiles are equal, few runs that differ from them stand apart (`FEW`), many do not. `values` are of all
-    runs, `runs` the places of the group's.
-    """
-    mine = values[list(runs)]
-    known = mine[np.isfinite(mine)]
-    if known.size < FEWEST:
-        return
-    lower, median, upper = np.quantile(known, (0.25, 0.5, 0.75))
-    between = upper - lower
-    beyond = np.where(mine > upper, mine - upper, lower - mine)
-    if between == 0.0 and (beyond > 0.0).sum() > FEW * known.size:
-        return
-    for place in np.flatnonzero(beyond > FENCE * between).tolist():
-        distance = float(beyond[place] / between) if between > 0.0 else math.inf
-        yield Outlier(runs[place], group, result, float(mine[place]), float(median), distance)
-
-
-def all_outliers(values: dict[str, Floats], groups: Sequence[Group]) -> tuple[Outlier, ...]:
-    """Return one entry a run that stands apart, with the result in which it does most; the farthest run first."""
-    farthest: dict[int, Outlier] = {}
-    for name, column in values.items():
-        for group in groups:
-            for one in outliers(column, group.runs, group.label, name):
-                known = farthest.get(one.run)
-                # A distance between quartiles says more than none.
-                if known is None or math.isinf(known.distance) or known.distance < one.distance < math.inf:
-                    farthest[one.run] = one
-    return tuple(
-        sorted(farthest.values(), key=lambda one: (math.isinf(one.distance), -one.distance, one.run))
-    )
-
-
-FEWEST_POINTS = 3  # values of a parameter from which on results are drawn over it
-MOST_SWEPT, MOST_DRAWN = 2, 4
-ALIKE = 0.99  # correlation of ranks from which on two results are one: cycles and inversions
-
-
-def swept(variations: Sequence[Varied], runs: Sequence[RunCard]) -> dict[str, Floats]:
-    """Return the numbers, seeds aside, that were varied as parameters, over the runs; NaN where a run has none.
-
-    Words, lists and truth values are no numbers; those that a run alone has, or two values, make no curve.
-    """
-    numbers: dict[str, Floats] = {}
-    for one in variations:
-        if one.name in SEEDS or "." in one.name:
-            continue
-        column = np.full(len(runs), np.nan)
-        for place, run in enumerate(runs):
-            known = next((mine for mine in run.card.parameters if mine.name == one.name), None)
-            if known is not None and known.number is not None and known.text not in ("true", "false"):
-                column[place] = known.number
-        points = np.unique(column[np.isfinite(column)])
-        if FEWEST_POINTS <= points.size < np.isfinite(column).sum():
-            numbers[one.name] = column
-    return dict(list(numbers.items())[:MOST_SWEPT])
-
-
-def moved_results(parameter: Floats, values: Mapping[str, Floats]) -> list[str]:
-    """Return the results that a parameter (n,) moves most, each once: none that is the parameter, or goes with another."""
-    points = np.unique(parameter[np.isfinite(parameter)])
-    groups = [Group(str(point), tuple(np.flatnonzero(parameter == point).tolist())) for point in points]
-    apart = {name: separation(column, groups) for name, column in values.items()}
-    chosen: list[str] = []
-    for name in sorted(apart, key=lambda name: -round(apart[name], 3)):
-        if apart[name] == 0.0 or len(chosen) == MOST_DRAWN:
-            break
-        known = np.isfinite(values[name])
-        is_parameter = np.array_equal(parameter[known], values[name][known])
-        if not is_parameter and not any(_alike(values[name], values[one]) for one in chosen):
-            chosen.append(name)
-    return chosen
-
-
-def _alike(one: Floats, other: Floats) -> bool:
-    """Return whether two results order the runs alike, or the other way round."""
-    from scipy.stats import rankdata  # loads slowly
-
-    known = np.isfinite(one) & np.isfinite(other)
-    ranks = [rankdata(values[known]) for values in (one, other)]
-    if known.sum() < FEWEST_POINTS or any(np.ptp(values) == 0.0 for values in ranks):
-        return False
-    return bool(abs(np.corrcoef(ranks[0], ranks[1])[0, 1]) > ALIKE)
 
 
 def swept_pictures(
@@ -249,6 +61,8 @@ FIRST_RESULTS, MOST_RESULTS = 10, 80  # of one procedure
 MOST_VALUES = 12  # of what was varied
 MOST_LISTED = 300  # runs
 MOST_OUTLIERS = 40
+FIRST_REASONS = 6  # why runs have not finished, in the box at the top
+LEADING_RESULTS = 3  # in the comparison
 KEY_RESULTS = 4  # in the list of runs
 
 
@@ -260,18 +74,24 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
     runs, skipped = read_cards(places)
     named = tuple(filter(None, map(str.strip, by.split(","))))
     kinds = Counter(run.card.facts.procedure for run in runs)
-    parts: list[page.Block] = []
-    for kind, _ in kinds.most_common(MOST_PROCEDURES):
-        parts += _procedure([run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped)
+    parts = [
+        Part(
+            f" of {kind}" * (len(kinds) > 1),
+            tuple(run for run in runs if run.card.facts.procedure == kind),
+            named,
+        )
+        for kind, _ in kinds.most_common(MOST_PROCEDURES)
+    ]
+    compared = [block for part in parts for block in _compared(part, skipped)]  # finds damaged files
     folder = places[0] if places[0].is_dir() else places[0].parent  # the plan is in it, or above it
     plan = next(filter(None, map(read_plan, (folder, folder.resolve().parent))), "")
+    tables = (*(block for part in parts for block in _tables(part)), *_trouble(runs, skipped), *_listed(runs))
     blocks = (
-        *_incomplete(runs),
-        *_overview(runs, skipped, kinds, left_out_tries(*places)),
-        *parts,
-        *_listed(runs),
-        *_repeat(plan),
-    )
+        _verdict(runs, skipped, left_out_tries(*places)), *compared,
+        *(block for part in parts for block in _varied(part)), *_made_on(runs, kinds),
+        *(block for part in parts for block in _differences(part)),
+        page.Heading("Tables and records", 2, "tables"), *page.folded(tables), *_repeat(plan),
+    )  # fmt: skip
     whole, count = folder.resolve(), page.counted(len(runs), "run")
     title = f"Campaign {whole.parent.name if whole.name == 'runs' else whole.name}: {count}"
     document = page.Document(title, blocks, f"Campaign of {count} of {', '.join(kinds)}")
@@ -281,19 +101,48 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
 # --- how it went ---
 
 
-def _incomplete(runs: Sequence[RunCard]) -> Iterator[page.Block]:
-    """Say of each folder how many of the runs of its plan have finished, unless all have."""
+def _verdict(runs: Sequence[RunCard], skipped: Sequence[SkippedFile], tries: str) -> page.Verdict:
+    """Return how many of how many runs have finished, why the others have not, and how much of it was simulated."""
     folders: dict[Path, list[RunCard]] = {}
     for run in runs:
         folders.setdefault(run.path.parent, []).append(run)
-    for here in folders.values():
-        finished = sum(run.finished for run in here)
-        planned = max(map(_planned, (here[0], here[-1])))
-        if finished < planned:
-            yield page.Paragraph(
-                f"{finished} of the {planned} runs of the plan have finished: what follows is of a part of the campaign.",
-                page.BAD,
-            )
+    planned = sum(max(len(here), *map(_planned, (here[0], here[-1]))) for here in folders.values())
+    states = Counter(str(run.card.status) for run in runs)
+    finished = states.pop("finished", 0)
+    of = max(planned, len(runs) + len(skipped))
+    states |= {"damaged": len(skipped), "left": max(of - len(runs) - len(skipped), 0)}
+    others = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    empty = sum(run.finished and _measured_nothing(run) for run in runs)
+    warned = sum(bool(run.card.conclusion and run.card.conclusion.warnings) for run in runs)
+    bad = bool(skipped or states.get("failed"))
+    tone = page.BAD if bad else page.DOUBTFUL if finished < of or empty else page.GOOD
+    said = page.TextSpan(f"{finished} of {page.counted(of, 'run')} finished", tone)
+    blocks = [page.Paragraph((said, f": {others}" * bool(others), "." * bool(others)))]
+    if finished < of:
+        blocks.append(page.Paragraph("What follows is of a part of the campaign.", page.DOUBTFUL))
+    if simulated := sum(bool(run.card.facts.preset) for run in runs):
+        which = "all runs" if simulated == len(runs) else f"{simulated} of {len(runs)} runs"
+        words = f": {which}, presets {_all_of(runs, 'preset')}; no chip was measured there."
+        blocks.append(page.Paragraph((page.TextSpan("SIMULATED", page.DOUBTFUL), words)))
+    for count, what in ((empty, "measured nothing"), (warned, "warned")):
+        if count:
+            blocks.append(page.Paragraph(f"{page.counted(count, 'run')} {what}; see below.", page.DOUBTFUL))
+    reasons = [f"{one.path.name}: damaged: {one.reason}" for one in skipped]
+    reasons += [f"{run.path.name}: {_outcome(run)}" for run in runs if not run.finished]
+    paragraphs = [page.Paragraph(one, page.DIM) for one in reasons[:MOST_OUTLIERS]]
+    more = page.Folded(f"and {len(reasons) - FIRST_REASONS} more", tuple(paragraphs[FIRST_REASONS:]))
+    tried = [page.Paragraph(f"{tries}.", page.DIM)] * bool(tries)
+    return page.Verdict(
+        (*blocks, *paragraphs[:FIRST_REASONS], *([more] * (len(reasons) > FIRST_REASONS)), *tried), tone
+    )
+
+
+def _measured_nothing(run: RunCard) -> bool:
+    return run.card.conclusion is not None and not run.card.conclusion.measured
+
+
+def _outcome(run: RunCard) -> str:
+    return outcome_line(run.card.status, run.card.reason, run.card.conclusion)
 
 
 def _planned(run: RunCard) -> int:
@@ -306,35 +155,40 @@ def _planned(run: RunCard) -> int:
     return int(planned) if of and planned.isascii() and planned.isdigit() else 0
 
 
-def _overview(
-    runs: Sequence[RunCard], skipped: Sequence[SkippedFile], kinds: Mapping[str, int], tries: str
-) -> Iterator[page.Block]:
-    states = Counter(run.card.status for run in runs)
-    text = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    if skipped:
-        text += f", {len(skipped)} damaged"
-    yield page.Paragraph(
-        f"{page.counted(len(runs) + len(skipped), 'file')}: {text}.", page.BAD if skipped else ""
-    )
-    if tries:
-        yield page.Paragraph(f"{tries}.", page.DIM)
-    starts = [run.card.facts.start for run in runs if run.card.facts.start is not None]
+def _made_on(runs: Sequence[RunCard], kinds: Mapping[str, int]) -> Iterator[page.Block]:
+    """Return what was run on what, when, and what of it was not as by default in every run alike."""
+    yield page.Heading("What was run on what", 2, "run")
+    starts = sorted(run.card.facts.start for run in runs if run.card.facts.start is not None)
     took = [run.card.end - run.card.facts.start for run in runs if run.card.end and run.card.facts.start]
-    simulated = sum(bool(run.card.facts.preset) for run in runs)
     facts: list[tuple[str, page.Words]] = [
         ("procedures", ", ".join(f"{name} ({count})" for name, count in kinds.items())),
-        ("bench", _all_of(runs, "bench")),
         ("chip", _all_of(runs, "chip")),
+        ("bench", _all_of(runs, "bench")),
+        ("preset", _all_of(runs, "preset")),
         ("mho", _all_of(runs, "mho")),
     ]
-    if simulated:
-        of = "all runs" if simulated == len(runs) else f"{simulated} of {len(runs)} runs"
-        facts.append(("SIMULATED", f"{of}, presets {_all_of(runs, 'preset')}"))
     if starts and took:
+        first, last = (
+            f"{datetime.fromtimestamp(one, UTC):%Y-%m-%d %H:%M}" for one in (starts[0], starts[-1])
+        )
+        facts.append(("started", f"{first} UTC" if first == last else f"{first} to {last} UTC"))
         together, middle = duration_text(sum(took)), duration_text(float(np.median(took)))
         facts.append(("time of the runs", f"{together} together, median {middle}"))
     yield page.FactList(tuple((name, words) for name, words in facts if words))
-    yield from _trouble(runs, skipped)
+
+
+def _differences(part: Part) -> Iterator[page.Block]:
+    """Return what all runs have in common that is not as by default, as the first of them says it."""
+    try:
+        with RunFile(part.runs[0].path, whole=False) as file:
+            asked = asked_for(part.name, file.parameters)
+    except RunFileError:
+        return
+    moving = {one.name.removeprefix("parameter.") for one in part.variations}
+    rows = [(one.label or name, parameter_text(one)) for name, one in asked.items() if name not in moving]
+    yield page.Heading(f"What differs from the defaults in all runs{part.of}", 2, f"differences-{part.name}")
+    nothing = page.Paragraph("Nothing but what was varied.", page.DIM)
+    yield page.FactList(tuple(rows)) if rows else nothing
 
 
 def _all_of(runs: Sequence[RunCard], fact: str) -> str:
@@ -345,21 +199,20 @@ def _all_of(runs: Sequence[RunCard], fact: str) -> str:
 
 def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterator[page.Block]:
     if skipped:
-        yield page.Heading("Damaged files", 2, "damaged")
+        yield page.Heading(f"{page.counted(len(skipped), 'damaged file')}", 2, "damaged")
         rows = [(one.path.name, one.reason) for one in skipped]
         yield page.grid(("file", "why"), rows, caption="Damaged files, left out", most=100, of="files")
-    finished = [run for run in runs if run.finished and run.card.conclusion]
-    empty = [run for run in finished if run.card.conclusion and not run.card.conclusion.measured]
+    empty = [run for run in runs if run.finished and _measured_nothing(run)]
     warned = [
         run for run in runs if run not in empty and run.card.conclusion and run.card.conclusion.warnings
     ]
     for title, anchor, some in (
-        ("Runs that did not finish", "unfinished", [run for run in runs if not run.finished]),
-        ("Runs that measured nothing", "nothing-measured", empty),
-        ("Runs with warnings", "warned", warned),
+        ("that did not finish", "unfinished", [run for run in runs if not run.finished]),
+        ("that measured nothing", "nothing-measured", empty),
+        ("with warnings", "warned", warned),
     ):
         if some:
-            yield page.Heading(title, 2, anchor)
+            yield page.Heading(f"{page.counted(len(some), 'run')} {title}", 2, anchor)
             if anchor == "unfinished":
                 yield page.Paragraph("They are used as far as they came.", page.DIM)
             outcomes: list[tuple[page.Words, ...]] = []
@@ -371,35 +224,105 @@ def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterato
                     (run.path.name, state, outcome, "; ".join(conclusion.warnings) if conclusion else "")
                 )
             head = ("file", "how it stands", "outcome", "warnings")
-            yield page.grid(head, outcomes, caption=title, most=100, of="runs")
+            yield page.grid(head, outcomes, caption=f"Runs {title}", most=100, of="runs")
 
 
 # --- results of one procedure ---
 
 
-def _procedure(
-    runs: Sequence[RunCard], by: tuple[str, ...], kinds: Mapping[str, int], skipped: list[SkippedFile]
-) -> Iterator[page.Block]:
-    name = runs[0].card.facts.procedure
-    of = f" of {name}" if len(kinds) > 1 else ""
-    variations = varied(runs)
-    chosen = by or chosen_groups(variations)
-    groups = group_runs(chosen, runs)
-    values, units = results_of(runs)
-    yield page.Heading(f"What was varied{of}", 2, f"varied-{name}")
-    yield from _varied(variations, runs)
-    yield page.Heading(f"Results{of}", 2, f"results-{name}")
-    if len(groups) > 1:
-        yield page.Paragraph(f"Groups by {', '.join(chosen)}; quartiles over the runs of each.", page.DIM)
-    yield from _results(values, units, groups)
-    yield from _stand_apart(values, units, groups, runs)
-    drawn, note, damaged = grouped_pictures(runs, groups)
+class Part:
+    """The runs of one procedure, grouped by what was varied, or by what is `named`; `of` says whose they are."""
+
+    def __init__(self, of: str, runs: tuple[RunCard, ...], named: tuple[str, ...]) -> None:
+        self.of, self.runs = of, runs
+        self.name = runs[0].card.facts.procedure
+        self.variations = varied(runs)
+        self.by = named or chosen_groups(self.variations)
+        self.groups = group_runs(self.by, runs)
+        self.values, self.units = results_of(runs)
+        self.swept = swept(self.variations, runs)
+        self.more: tuple[page.Picture, ...] = ()  # figures beside those of the comparison
+        self.note = ""  # of figures that are not shown
+
+
+def _compared(part: Part, skipped: list[SkippedFile]) -> Iterator[page.Block]:
+    """Return the comparison that the campaign was made for: its leading results over what was swept, or by group."""
+    drawn, part.note, damaged = grouped_pictures(part.runs, part.groups)
     skipped += [one for one in damaged if one.path not in {known.path for known in skipped}]
-    over = swept_pictures(runs, variations, chosen, values)
-    yield from figure_blocks((*over, *drawn), note, f"Figures{of}", f"figures-{name}")
+    over = swept_pictures(part.runs, part.variations, part.by, part.values)
+    first, part.more = (over[:LEADING], (*over[LEADING:], *drawn)) if over else (drawn[:2], drawn[2:])
+    swept_by = ", ".join(name.replace("_", " ") for name in part.swept) or ", ".join(part.by) or "all runs"
+    yield page.Heading(
+        f"Results{part.of} by {swept_by}" if part.by or part.swept else f"Results{part.of}",
+        2,
+        f"compared-{part.name}",
+    )
+    if first:
+        yield page.Pictures(with_captions(first))
+    name = next(
+        (one for one in part.swept if one not in {each.removeprefix("parameter.") for each in part.by}), ""
+    )
+    groups = group_runs((name,), part.runs) if name else part.groups
+    leading = _leading(part, groups)
+    if not leading:
+        yield page.Paragraph(
+            "No result differs between the runs." if part.values else "No run has a result.", page.DIM
+        )
+        return
+    rows: list[tuple[page.Words, ...]] = []
+    for group in groups:
+        cells = [
+            cell for one in leading for cell in _median(part.values[one][list(group.runs)], part.units[one])
+        ]
+        rows.append((group.label, str(len(group.runs)), *cells))
+    head = (
+        "runs of",
+        "runs",
+        *(text for one in leading for text in (name_text(one, part.units[one]), "95 % interval")),
+    )
+    note = "medians over the runs of each group" + "; an interval takes five of them" * any(
+        "" in row for row in rows
+    )
+    yield page.grid(
+        head, rows, numbers=range(1, len(head)), caption="The comparison", note=note, most=50, of="groups"
+    )
 
 
-def _varied(variations: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[page.Block]:
+def _leading(part: Part, groups: Sequence[Group]) -> list[str]:
+    """Return the results that the comparison is of: those that what was swept moves most, or by which groups lie apart."""
+    if part.swept:
+        return moved_results(next(iter(part.swept.values())), part.values)[:LEADING_RESULTS]
+    moving = [name for name, column in part.values.items() if np.ptp(column[np.isfinite(column)]) > 0.0]
+    moving.sort(key=lambda name: -round(separation(part.values[name], groups), 3))
+    return moving[:LEADING_RESULTS]
+
+
+def _median(values: Floats, unit: str) -> tuple[str, str]:
+    """Return a median and its interval of 95 % as text, this empty where the values are too few."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return "-", ""
+    low, high = median_interval(known)
+    interval = "" if math.isnan(low) else f"{_number(low, unit)} to {_number(high, unit)}"
+    return _number(float(np.median(known)), unit), interval
+
+
+def _tables(part: Part) -> Iterator[page.Block]:
+    """Return all results by group, the runs that stand apart, and the figures beside those of the comparison."""
+    yield page.Heading(f"All results{part.of}", 2, f"results-{part.name}")
+    if len(part.groups) > 1:
+        yield page.Paragraph(f"Groups by {', '.join(part.by)}; quartiles over the runs of each.", page.DIM)
+    yield from _results(part.values, part.units, part.groups)
+    yield page.Heading(f"Runs{part.of} that stand apart", 2, f"apart-{part.name}")
+    yield from _stand_apart(part.values, part.units, part.groups, part.runs)
+    if part.more or part.note:
+        title = f"More figures{part.of}: {len(part.more)}"
+        yield from figure_blocks(part.more, part.note, title, f"figures-{part.name}")
+
+
+def _varied(part: Part) -> Iterator[page.Block]:
+    variations = part.variations
+    yield page.Heading(f"What was varied{part.of}", 2, f"varied-{part.name}")
     if not variations:
         yield page.Paragraph("Nothing: all runs have the same parameters and the same seed.", page.DIM)
         return
@@ -459,7 +382,6 @@ def _stand_apart(
     values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group], runs: Sequence[RunCard]
 ) -> Iterator[page.Block]:
     outliers = all_outliers(dict(values), groups)
-    yield page.Heading("Runs that stand apart", 3)
     if not outliers:
         yield page.Paragraph(
             "None: no result lies more than 3 distances between quartiles beyond them.", page.DIM
@@ -483,7 +405,7 @@ def _stand_apart(
 
 
 def _listed(runs: Sequence[RunCard]) -> Iterator[page.Block]:
-    yield page.Heading("Runs", 2, "runs")
+    yield page.Heading(page.counted(len(runs), "run"), 2, "runs")
     values, units = results_of(runs)
     known = {name: column[np.isfinite(column)] for name, column in values.items()}
     moving = [name for name, column in known.items() if column.size and np.ptp(column) > 0.0][:KEY_RESULTS]
@@ -495,8 +417,7 @@ def _listed(runs: Sequence[RunCard]) -> Iterator[page.Block]:
         rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *numbers))
     named = [name_text(name, units[name]) for name in moving]
     head = ("file", "procedure", "preset", "seed", "how it stands", *named)
-    table = page.grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
-    yield page.Folded(page.counted(len(runs), "run"), (table,))
+    yield page.grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
 
 
 def _number(value: float, unit: str) -> str:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from mho.analysis.grouping import Group, RunCard
-from mho.extensions.report_pages.campaign_page import (
-    _results,
+from mho.extensions.report_pages.campaign_facts import (
     all_outliers,
     chosen_groups,
     outliers,
@@ -19,6 +18,7 @@ from mho.extensions.report_pages.campaign_page import (
     separation,
     varied,
 )
+from mho.extensions.report_pages.campaign_page import _results
 from mho.extensions.report_pages.documents import Grid
 from mho.runs.index import Card, ResultQuantity
 from mho.runs.index.card import CardFacts

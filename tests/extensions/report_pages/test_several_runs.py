@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -64,21 +65,26 @@ def page(campaign: Path) -> str:
 
 
 def section(text: str, anchor: str) -> str:
+    """Return the part of a page from an anchor to the next one."""
     start = text.index(f'id="{anchor}"')
-    end = text.find("<h2", start)
-    return text[start : end if end > 0 else None]
+    end = re.compile(r'<(h2|details) id="').search(text, start)
+    return text[start : end.start() if end else None]
 
 
 @pytest.mark.thorough
 def test_a_campaign_says_how_it_went_and_names_what_is_damaged(page: str, campaign: Path) -> None:
     assert (campaign / "report.html").is_file()
     assert "<title>Campaign decays: 13 runs</title>" in page
-    assert '<p class="bad">14 files: 12 finished, 1 aborted, 1 damaged.</p>' in page
+    box = section(page, "verdict")
+    assert '<section class="verdict bad"' in page
+    assert '<span class="bad">12 of 14 runs finished</span>: 1 aborted, 1 damaged.' in box
+    assert "stopped.h5: aborted: the lamp failed" in box
+    assert "torn.h5: damaged: " in box
     assert "torn.h5" in section(page, "damaged")
     stopped = section(page, "unfinished")
     assert "stopped.h5" in stopped
     assert "the lamp failed" in stopped
-    assert "all runs, presets ideal, pku" in page
+    assert "SIMULATED</span>: all runs, presets ideal, pku; no chip was measured there." in box
 
 
 @pytest.mark.thorough
@@ -87,12 +93,43 @@ def test_a_part_of_a_campaign_says_of_how_many_runs_it_is(tmp_path: Path) -> Non
         status = "failed" if number == 5 else "finished"
         planned = {"planned_run": f"{number} of 7"}
         write(tmp_path / "out" / "runs" / f"{number:06}.h5", "pku", number, status=status, provenance=planned)
-    said = "4 of the 7 runs of the plan have finished: what follows is of a part of the campaign."
-    assert said in report(tmp_path / "out").read_text("utf-8")
+    part = section(report(tmp_path / "out").read_text("utf-8"), "verdict")
+    assert '<span class="bad">4 of 7 runs finished</span>: 1 failed, 2 left.' in part
+    assert "What follows is of a part of the campaign." in part
     for number in range(5, 8):
         (tmp_path / "out" / "runs" / f"{number:06}.h5").unlink(missing_ok=True)
         write(tmp_path / "out" / "runs" / f"{number:06}.h5", "pku", number, provenance=planned)
-    assert "of a part of the campaign" not in report(tmp_path / "out").read_text("utf-8")
+    whole = section(report(tmp_path / "out").read_text("utf-8"), "verdict")
+    assert '<span class="good">7 of 7 runs finished</span></p>' in whole
+    assert "of a part of the campaign" not in whole
+
+
+ORDER = (
+    "verdict",
+    "compared-Decay",
+    "varied-Decay",
+    "run",
+    "differences-Decay",
+    "tables",
+    "results-Decay",
+    "repeat",
+)
+
+
+def test_a_campaign_begins_with_the_comparison_it_was_made_for(page: str) -> None:
+    places = [page.index(f'id="{anchor}"') for anchor in ORDER]
+    assert places == sorted(places)
+    compared = section(page, "compared-Decay")
+    assert "Results by preset" in compared
+    row = re.search(
+        r'<td>pku</td><td class="n">7</td><td class="n">(.*?)</td><td class="n">(.*?)</td>', compared
+    )
+    assert row[1] == "4.03"
+    low, high = map(float, row[2].split(" to "))  # between the outermost values and those beside them
+    assert 4.00 < low < 4.01
+    assert 4.05 < high < 4.07
+    assert compared.index("data:image/") < compared.index("<td>pku</td>")
+    assert "<table" not in re.sub(r"<details.*?</details>", "", page[places[5] : places[7]], flags=re.DOTALL)
 
 
 @pytest.mark.thorough
@@ -114,7 +151,7 @@ def test_a_campaign_has_results_by_group(page: str) -> None:
 
 
 def test_a_campaign_has_its_figures_over_the_runs_and_a_list_of_them(page: str) -> None:
-    figures = section(page, "figures-Decay")
+    figures = section(page, "compared-Decay")
     assert figures.count("data:image/") == 1
     assert "ideal (6 runs)" in figures
     assert "pku (7 runs, 1†)" in figures
@@ -235,7 +272,7 @@ def test_a_run_that_was_tried_again_counts_once_everywhere(tmp_path: Path) -> No
     write(folder / "pku-0.failed-1.h5", "pku", 0, status="failed", reason="the lamp failed")
     said = "1 earlier try of a run that was tried again is left out: pku-0.failed-1.h5"
     page = report(folder, kind="campaign").read_text("utf-8")
-    assert "6 files: 6 finished." in page
+    assert "6 of 6 runs finished</span></p>" in page
     assert f'<p class="dim">{said}.</p>' in page
     assert said in compare_files([folder], by="preset").notes
     sheet = draw(folder, by="preset")
@@ -245,7 +282,7 @@ def test_a_run_that_was_tried_again_counts_once_everywhere(tmp_path: Path) -> No
     named = report(*sorted(folder.glob("*.h5")), kind="campaign", output=tmp_path / "named.html").read_text(
         "utf-8"
     )
-    assert "7 files: 6 finished, 1 failed." in named
+    assert "6 of 7 runs finished</span>: 1 failed." in named
     assert "earlier" not in named
 
 

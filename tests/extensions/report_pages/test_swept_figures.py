@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mho.analysis.grouping import RunCard
-from mho.extensions.report_pages.campaign_page import moved_results, results_of, swept, swept_pictures, varied
+from mho.extensions.report_pages.campaign_facts import moved_results, results_of, swept, varied
+from mho.extensions.report_pages.campaign_page import swept_pictures
 from mho.runs.index import Card, ResultQuantity
 from mho.runs.index.card import CardFacts
 

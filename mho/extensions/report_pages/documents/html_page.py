@@ -37,7 +37,7 @@ th, td { text-align: left; padding: 0.25em 1.4em 0.25em 0; vertical-align: top; 
 thead th { font-weight: 600; border-bottom: 1px solid var(--line); }
 tbody tr + tr { border-top: 1px solid var(--raised); }
 tbody th { font-weight: 400; color: var(--faint); min-width: 9em; }
-.t { min-width: 16em; }
+.t { min-width: 16em; } td:first-child:not(.t), th:first-child { white-space: nowrap; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .dim { color: var(--faint); } .bad { color: var(--bad); } .good { color: var(--good); }
 .doubtful { color: var(--doubtful); }
@@ -55,7 +55,7 @@ figure img { width: 100%; height: auto; background: #ffffff; border-radius: 3px;
 figcaption { color: var(--faint); font-size: 0.9em; line-height: 1.4; } figcaption b { color: var(--ink); }
 @media (max-width: 40em) { body { padding: 0.8em 0.7em 3em; } h1 { font-size: 1.35em; } th, td { padding-right: 1em; }
   .facts tr, .facts th, .facts td { display: block; padding-right: 0; } .facts th { padding-bottom: 0; }
-  .facts td { padding-top: 0; } }
+  .facts td { padding-top: 0; } .facts th { white-space: normal; } }
 @media print {
   :root { color-scheme: light; --ink: #000000; --faint: #444444; --line: #999999; --ground: #ffffff; --raised: #f4f4f4;
     --good: #004d39; --bad: #8a1010; --doubtful: #5c3d00; --link: #000000; }
@@ -209,5 +209,4 @@ def _figure(picture: blocks.Picture, pixels: bool) -> str:
     source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     named, _, said = picture.caption.partition(". ")
     below = f"<figcaption><b>{html(named)}.</b> {html(said)}</figcaption>" if said else ""
-    alt = picture.title if said else alt_text(picture.drawing)  # the caption says it to everybody
-    return f'<figure{wide}><img alt="{html(alt)}" src="{source}">{below}</figure>'
+    return f'<figure{wide}><img alt="{html(alt_text(picture.drawing))}" src="{source}">{below}</figure>'

@@ -68,7 +68,8 @@ def alt_text(drawing: Drawing | GroupedFigure, *, curves: bool = True) -> str:
     if drawing.y_scale != "probability":
         y = np.concatenate([mark.y for mark in drawing.marks] or [np.empty(0)])
         said += f", {drawing.y.name} {_range(y, drawing.y.unit)}"
-    return f"{drawing.title}: {what}{named}{said}"
+    named = named if drawing.title.casefold() == what.casefold() else f": {what}{named}"
+    return f"{drawing.title}{named}{said}"
 
 
 def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str) -> str:
