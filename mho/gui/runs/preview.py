@@ -1,4 +1,4 @@
-"""The preview of the chosen run: facts, parameters, results, convergence, tags and notes."""
+"""The preview of the chosen run: verdict, results, what differs from the defaults, where and when, tags and notes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 
 from mho.analysis.reports import Convergence
+from mho.errors import RunFileError
 from mho.escaping import html as escape
 from mho.gui import widgets
 from mho.gui.solve.convergence_view import ConvergenceView
@@ -19,20 +20,34 @@ from mho.runs.integrity import OF_THE_MOMENT
 
 @dataclass(frozen=True)
 class IndexedFacts:
-    """The index's facts about a run."""
+    """The index's facts about a run; `asked` are the names and texts of its parameters that are not as by default."""
 
     run: IndexedRun
     parameters: tuple[ResultQuantity, ...]
     results: tuple[ResultQuantity, ...]
     notes: tuple[tuple[float, str], ...]
+    asked: tuple[tuple[str, str], ...] = ()
 
 
 def read_facts(index: RunIndex, run: IndexedRun) -> IndexedFacts:
     """Return the facts about `run` in `index`; `RunFileError` when the index cannot be read."""
     quantities = index.quantities([run])[run.id]
-    return IndexedFacts(
-        run, quantities["parameter"], quantities["result"], tuple(index.annotations.notes(run.facts.run_id))
-    )
+    parameters, notes = quantities["parameter"], tuple(index.annotations.notes(run.facts.run_id))
+    return IndexedFacts(run, parameters, quantities["result"], notes, _asked(run, parameters))
+
+
+def _asked(run: IndexedRun, parameters: tuple[ResultQuantity, ...]) -> tuple[tuple[str, str], ...]:
+    """Return what differs from the defaults, by the run's file; all parameters where that is gone or damaged."""
+    from mho.analysis.reports import parameter_text
+    from mho.procedures.manifest import asked_for
+    from mho.runs import RunFile
+
+    try:
+        with RunFile(run.path, whole=False) as file:
+            asked = asked_for(file.procedure, file.parameters)
+    except RunFileError:
+        return tuple((one.name, quantity_text(one)) for one in parameters)
+    return tuple((name, parameter_text(one)) for name, one in asked.items())
 
 
 MOST_WARNINGS = 4
@@ -101,18 +116,18 @@ class RunPreview(QWidget):
         if len(warnings) > MOST_WARNINGS:
             lines.append(f"and {len(warnings) - MOST_WARNINGS} more warnings")
         self.heading.setText("<br>".join(lines))
+        start = (
+            "" if run.facts.start is None else f"{datetime.fromtimestamp(run.facts.start):%Y-%m-%d %H:%M:%S}"
+        )
         facts = [
             ("bench", run.facts.bench),
             ("chip", run.facts.chip),
             ("preset", run.facts.preset),
             ("seed", run.facts.seed),
+            ("started", start),
         ]
-        rows = [
-            (one.name, quantity_text(one))
-            for one in (*known.parameters, *known.results)
-            if one.name not in OF_THE_MOMENT
-        ]
-        self.facts.show_rows([*rows, *((name, text) for name, text in facts if text)])
+        results = [(one.name, quantity_text(one)) for one in known.results if one.name not in OF_THE_MOMENT]
+        self.facts.show_rows([*results, *known.asked, *((name, text) for name, text in facts if text)])
         self.tags.setText(" ".join(run.tags))
         self.notes.setText(
             "\n".join(f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M}  {text}" for when, text in known.notes)

@@ -14,10 +14,11 @@ from window_steps import PATIENCE
 import mho
 from mho.gui.runs.compare_view import CompareView, differences
 from mho.gui.runs.panel import FORMS, ExportDialog, RunsPanel
-from mho.gui.runs.preview import read_facts
+from mho.gui.runs.preview import RunPreview, read_facts
 from mho.gui.runs.table import COLUMNS
 from mho.gui.session.session import Session
 from mho.gui.signals.figure_plot import FigurePlot
+from mho.procedures import Read
 from mho.runs import Layout, RecordedParameter, RunHeader, RunIndex, RunWriter
 from mho.runs.index import index
 
@@ -147,6 +148,33 @@ def test_the_preview_shows_parameters_results_and_convergence(qtbot, panel):
     assert shown["converged"] == "true"
     assert shown["forecast_rho"] == "0.05"
     assert len(panel.preview.convergence.convergence.cycle) == 4
+
+
+def test_the_preview_says_results_then_what_differs_from_the_defaults_then_where_and_when(qtbot, tmp_path):
+    mho.run(
+        Read(rows="0:2", columns="0:2", samples=3),
+        "arrays",
+        preset="ideal",
+        seed=5,
+        output=tmp_path / "one.h5",
+    )
+    preview = RunPreview()
+    qtbot.addWidget(preview)
+    with RunIndex(tmp_path) as index:
+        index.update()
+        preview.show_facts(read_facts(index, index.find("one")))
+        table = preview.facts
+        names = [table.item(row, 0).text() for row in range(table.rowCount())]
+        results = [one.name for one in preview.known.results]
+        (tmp_path / "one.h5").unlink()
+        gone = read_facts(index, preview.known.run)
+    assert [one for one in names if one in ("mean_conductance", "rows", "columns", "samples")] == [
+        "mean_conductance", "columns", "rows", "samples",
+    ]  # fmt: skip
+    assert names[-4:] == ["chip", "preset", "seed", "started"]
+    assert names.index("samples") > max(names.index(one) for one in results if one in names)
+    assert "array" not in names  # as by default
+    assert "array" in dict(gone.asked)  # without the file nobody knows
 
 
 def test_tags_and_notes_are_kept_in_the_index(qtbot, panel, folder):
