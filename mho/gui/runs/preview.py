@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
@@ -33,17 +34,19 @@ def read_facts(index: RunIndex, run: IndexedRun) -> IndexedFacts:
     """Return the facts about `run` in `index`; `RunFileError` when the index cannot be read."""
     quantities = index.quantities([run])[run.id]
     parameters, notes = quantities["parameter"], tuple(index.annotations.notes(run.facts.run_id))
-    return IndexedFacts(run, parameters, quantities["result"], notes, _asked(run, parameters))
+    return IndexedFacts(
+        run, parameters, quantities["result"], notes, _asked(index.folder / run.path, parameters)
+    )
 
 
-def _asked(run: IndexedRun, parameters: tuple[ResultQuantity, ...]) -> tuple[tuple[str, str], ...]:
+def _asked(path: Path, parameters: tuple[ResultQuantity, ...]) -> tuple[tuple[str, str], ...]:
     """Return what differs from the defaults, by the run's file; all parameters where that is gone or damaged."""
     from mho.analysis.reports import parameter_text
     from mho.procedures.manifest import asked_for
     from mho.runs import RunFile
 
     try:
-        with RunFile(run.path, whole=False) as file:
+        with RunFile(path, whole=False) as file:
             asked = asked_for(file.procedure, file.parameters)
     except RunFileError:
         return tuple((one.name, quantity_text(one)) for one in parameters)
