@@ -1,9 +1,10 @@
-"""Makes the pictures of reports and notebooks: the top of pages and what a cell shows, painted by Qt's reader of HTML."""
+"""Makes the pictures of reports, by chromium, and of what a notebook's cell shows, painted by Qt's reader of HTML."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+import shutil
+import subprocess
 from pathlib import Path
 
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QTextDocument
@@ -20,10 +21,15 @@ WIDTH = 720  # pixels
 STYLE = "td, th { padding-right: 14px } td.n { text-align: right } .dim, .note { color: #5f6878 } .good { color: #00664d }"
 
 
-def page_of(document: Document) -> str:
-    """Return a page as Qt reads it: figures as pixels, two in a row."""
-    text = html_page(replace(document, pixels=True))
-    return re.sub("</?figure[^>]*>", "", text).replace("<img ", f'<img width="{WIDTH // 2 - 15}" ')
+def grab_page(document: Document, page: Path, picture: Path, height: int) -> None:
+    """Write a page, and save what its top looks like in chromium, where that is there."""
+    page.write_text(html_page(document), "utf-8")
+    if (chromium := shutil.which("chromium")) is not None:
+        command = [
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+            f"--window-size=1000,{height}", f"--screenshot={picture}", page.as_uri(),
+        ]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
 def paint_page(text: str, picture: Path, height: int, width: int = WIDTH) -> None:
@@ -59,10 +65,8 @@ def draw_reports(solved: Path, folder: Path, pictures: Path) -> None:
     """Write the pages of a run and of a campaign, with their files in `folder`, and paint them and their cells."""
     campaign = folder / "bits-swept"
     solve_sweep(campaign)
-    paint_page(page_of(run_document(solved)), pictures / "report-run.png", 620)
-    page = page_of(campaign_document([campaign]))
-    paint_page(page, pictures / "report-campaign.png", 560)
-    paint_page(page[page.index('id="figures-Solve"') - 4 :], pictures / "report-swept.png", 508)
+    grab_page(run_document(solved), folder / "run.html", pictures / "report-run.png", 1150)
+    grab_page(campaign_document([campaign]), folder / "campaign.html", pictures / "report-campaign.png", 1350)
     with mho.open_run(solved) as shown:
         folded = shown._repr_html_().index("<details")
         paint_page(shown._repr_html_()[:folded], pictures / "notebook-run.png", 1200, 420)
