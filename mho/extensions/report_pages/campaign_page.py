@@ -278,7 +278,7 @@ def _compared(part: Part, skipped: list[SkippedFile]) -> Iterator[page.Block]:
     head = (
         "runs of",
         "runs",
-        *(text for one in leading for text in (name_text(one, part.units[one]), "95 % interval")),
+        *(text for one in leading for text in (name_text(one, part.units[one]), "[95 %]")),
     )
     note = "medians over the runs of each group" + "; an interval takes five of them" * any(
         "" in row for row in rows
