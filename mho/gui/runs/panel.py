@@ -371,6 +371,7 @@ class RunsPanel(QWidget):
         def show(known: IndexedFacts) -> None:
             if is_chosen():
                 self.preview.show_facts(known)
+                self._files.ask(read, draw)  # after the facts, which hide an earlier run's
 
         def read() -> Convergence | None:
             try:
@@ -385,7 +386,6 @@ class RunsPanel(QWidget):
 
         path = self._path(run)
         self.index.ask_index(lambda index: read_facts(index, run), show)
-        self._files.ask(read, draw)
 
     def _tag(self, words: tuple[str, ...]) -> None:
         known = self.preview.known
