@@ -16,13 +16,21 @@ if TYPE_CHECKING:
     from mho.analysis.figures.over_runs.layout import draw_compared
     from mho.analysis.figures.over_runs.reading import read_figures, sample_of
     from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
-    from mho.analysis.figures.plotting import check_picture, draw, plot, plot_panels
+    from mho.analysis.figures.plotting import WIDTHS, check_picture, draw, plot, plot_drawing, plot_panels
     from mho.analysis.figures.rendering.axes import SHARES
     from mho.analysis.figures.request import FigureRequest
     from mho.analysis.figures.sheet import Sheet, draw_alone, draw_drawing, overlay, save_to
+    from mho.analysis.figures.values.expressions import Formula, parse_expression
     from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage
     from mho.analysis.figures.values.figure_reading import gather
-    from mho.analysis.figures.values.figures_of_run import LEADING, figure_of, figures_of, fits, map_figure
+    from mho.analysis.figures.values.figures_of_run import (
+        LEADING,
+        figure_of,
+        figure_of_table,
+        figures_of,
+        fits,
+        map_figure,
+    )
     from mho.analysis.figures.values.statistics import normal_quantile, signed_extent
     from mho.analysis.palette import INK, OUTSIDE, SERIES
 else:
@@ -31,10 +39,11 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "BELOW", "INK", "LEADING", "OUTSIDE", "SERIES", "SHARES", "AxisText", "Drawing", "FigureData", "FigureRequest",
-    "GroupedFigure", "MapImage", "Mark", "ReferenceLevel", "RunsOfGroup", "Sheet", "check_picture",
-    "compare", "compared_figure", "compose", "draw", "draw_alone", "draw_compared", "draw_drawing",
-    "figure_of", "figures_of", "fits", "gather", "map_figure", "normal_quantile", "overlay", "plot",
+    "BELOW", "INK", "LEADING", "OUTSIDE", "SERIES", "SHARES", "WIDTHS", "AxisText", "Drawing", "FigureData",
+    "FigureRequest", "Formula", "GroupedFigure", "MapImage", "Mark", "ReferenceLevel", "RunsOfGroup",
+    "Sheet", "check_picture", "compare", "compared_figure", "compose", "draw", "draw_alone",
+    "draw_compared", "draw_drawing", "figure_of", "figure_of_table", "figures_of", "fits", "gather",
+    "map_figure", "normal_quantile", "overlay", "parse_expression", "plot", "plot_drawing",
     "plot_panels", "read_figures", "runs_of_groups", "sample_of", "save_to", "signed_extent",
     "table_figure",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
@@ -214,6 +215,24 @@ def plot_panels(title: str, drawings: Sequence[Drawing], output: RunPath) -> Pat
 
     drawn = draw_panels(title, drawings)
     _save(target, lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()]))
+    return target
+
+
+def plot_drawing(
+    drawing: Drawing, output: RunPath, title: str = "", width: str | float | None = None
+) -> Path:
+    """Draw a figure that is made of marks or images already into a picture file, with a `width` as of `draw`; return it.
+
+    `InputError` where the picture or the width cannot be one.
+    """
+    target, size = check_picture(output), _millimetres(width)
+    from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
+    from mho.analysis.figures.over_runs.layout import draw_compared
+    from mho.analysis.figures.sheet import save
+
+    alone = GroupedFigure(drawing.title, drawing.note, (replace(drawing, note=""),), fits=drawing.fits)
+    drawn = draw_compared(title, [alone], size)
+    _save(target, lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()], text=size is not None))
     return target
 
 

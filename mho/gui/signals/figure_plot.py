@@ -1,189 +1,32 @@
-"""Declared figures drawn with pyqtgraph: marks on a plane, levels and bands."""
+"""Declared figures drawn with pyqtgraph: marks on a plane, levels and bands, read by cursors; and images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from html import escape  # pyqtgraph takes names for HTML
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from mho.analysis import palette
-from mho.analysis.figures import BELOW, SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
+from mho.analysis.figures import BELOW, SHARES, Drawing, MapImage, Mark, ReferenceLevel, normal_quantile
+from mho.analysis.reports import handy_unit, with_unit
 from mho.array_types import Floats
-from mho.gui.plots import PowersOfTen, ThemedPlot
-from mho.gui.signals.reading import Curves
+from mho.gui.pictures import RunPicture, limits_of, to_bytes
+from mho.gui.plots import PowersOfTen, ThemedPlot, colours_of, lookup_table, map_plot, number_lines
+from mho.gui.signals.cursors import Cursors
 from mho.gui.widgets import colours
 from mho.runs.figures import PROBABILITY, Band
 
+LEGEND_LINE, LEGEND_MARGINS = 21, 80
+"""Height of a name in a legend, and of what is above and below all of them, pixels."""
+
 LINE_FROM = 3_000
 """From so many points on a curve is drawn without dots."""
-
-
-@dataclass(frozen=True)
-class PlottedRun:
-    """The curves of one run, and how they are distinguished."""
-
-    name: str
-    colour: str
-    curves: Curves
-
-
-class DrawnPlot(ThemedPlot):
-    """A plot that is drawn anew, of the items `drawn`; `log` says which of its axes, x and y, are logarithmic."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, x_axis=PowersOfTen, y_axis=PowersOfTen, legend=True)
-        self.drawn: list[pg.GraphicsObject] = []
-        self.log = (False, False)
-
-    def clear_drawn(self) -> None:
-        """Remove what is drawn."""
-        for item in self.drawn:
-            self.removeItem(item)
-        self.drawn = []
-
-    def draw(self, item: pg.GraphicsObject, **options: Any) -> None:
-        """Add an item; options are pyqtgraph's."""
-        if isinstance(item, pg.PlotDataItem):
-            item.setLogMode(*self.log)
-        self.addItem(item, **options)
-        self.drawn.append(item)
-
-    def visible(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Drop values that a logarithmic axis cannot show."""
-        known = np.isfinite(x) & np.isfinite(y)
-        for log, values in zip(self.log, (x, y), strict=True):
-            known &= (values > 0.0) | (not log)
-        return np.where(known, x, np.nan), np.where(known, y, np.nan)
-
-
-class SignalsPlot(DrawnPlot):
-    """Shows curves, which are its items `drawn`; `read` carries the text of the cursors' read-out."""
-
-    read = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._shown: tuple[PlottedRun, ...] = ()
-        self.cursors = [self._cursor("A", Qt.PenStyle.DashLine), self._cursor("B", Qt.PenStyle.DotLine)]
-
-    def paint_ground(self) -> None:
-        """Apply the colours of the window, including the cursors."""
-        super().paint_ground()
-        for cursor in getattr(self, "cursors", ()):
-            cursor.setPen(pg.mkPen(colours().ink, width=1.2, style=cursor.pen.style()))
-            cursor.label.setColor(colours().ink)
-
-    def show_curves(self, shown: Sequence[PlottedRun]) -> None:
-        """Show the curves of some runs, the first being the one that the axes and cursors go by."""
-        self._shown = tuple(shown)
-        self.clear_drawn()
-        if not shown:
-            return
-        first = shown[0].curves
-        magnitudes = self.log[1] and any(np.nanmin(values, initial=0.0) < 0.0 for _, values in first.curves)
-        self.name_axis("bottom", first.axis, first.axis_unit, log=self.log[0])
-        signal = f"|{first.signal}|" if magnitudes else first.signal
-        self.name_axis("left", signal, first.unit, log=self.log[1])
-        self.getAxis("bottom").counts = first.counts
-        self.legend.setVisible(len(shown) > 1 or bool(first.names))
-        for place, one in enumerate(shown):
-            self._draw(one, depth=-place)  # the first lies over the others
-        self._read()
-
-    def set_log(self, x: bool, y: bool) -> None:
-        """Make the axes logarithmic, which then show magnitudes; or linear."""
-        self.log = x, y
-        self.setLogMode(x=x, y=y)
-        self.show_curves(self._shown)
-        self.enableAutoRange()
-        self.place_cursors()
-
-    def show_cursors(self, visible: bool) -> None:
-        """Show the cursors at a third and two thirds of the visible range, or hide them."""
-        for cursor in self.cursors:
-            cursor.setVisible(visible)
-        if visible:
-            self.place_cursors()
-        self._read()
-
-    def place_cursors(self) -> None:
-        """Move the cursors back into view."""
-        self.plotItem.vb.updateAutoRange()  # else the view finds its range when it is painted next
-        low, high = self.viewRange()[0]
-        for cursor, share in zip(self.cursors, (1 / 3, 2 / 3), strict=True):
-            cursor.setPos(low + share * (high - low))
-
-    def _draw(self, one: PlottedRun, depth: int) -> None:
-        count, names = len(one.curves.curves), one.curves.names
-        alone = len(self._shown) == 1
-        for number, (places, values) in enumerate(one.curves.curves, 1):
-            colour = pg.mkColor(palette.SERIES[number - 1] if names and alone else one.colour)
-            if not (names and alone):
-                colour.setAlphaF(0.25 + 0.75 * number / count)  # earlier curves are fainter
-            x, y = np.abs(places) if self.log[0] else places, np.abs(values) if self.log[1] else values
-            few = len(x) < LINE_FROM
-            item = pg.PlotDataItem(
-                *self.visible(x, y),
-                pen=pg.mkPen(colour, width=1.5 if few else 1),  # wider lines are drawn much slower
-                symbol="o" if few and (count == 1 or names) else None,
-                symbolSize=4,
-                symbolBrush=colour,
-                symbolPen=None,
-                connect="finite",
-                name=names[number - 1] if names and alone else one.name if number == count else None,
-            )
-            item.setZValue(depth)
-            self.draw(item)
-            if not few:  # possible only after the item has its view
-                item.setDownsampling(auto=True, method="peak")
-                item.setClipToView(True)
-
-    def _cursor(self, name: str, style: Qt.PenStyle) -> pg.InfiniteLine:
-        cursor = pg.InfiniteLine(
-            angle=90,
-            movable=True,
-            pen=pg.mkPen(colours().ink, width=1.2, style=style),
-            label=name,
-            labelOpts={"position": 0.95, "color": colours().ink},
-        )
-        cursor.setVisible(False)
-        cursor.sigPositionChanged.connect(self._read)
-        self.addItem(cursor, ignoreBounds=True)
-        return cursor
-
-    def _read(self) -> None:
-        """Show the positions of the cursors, the values of the first run's newest curve there, and the differences."""
-        if not self._shown or not self._shown[0].curves.curves or not self.cursors[0].isVisible():
-            self.read.emit("")
-            return
-        curves = self._shown[0].curves
-        places, values = curves.curves[-1]
-        if not len(places):
-            self.read.emit("")
-            return
-        points = []
-        for cursor in self.cursors:
-            place = 10.0 ** cursor.value() if self.log[0] else cursor.value()
-            nearest = int(np.nanargmin(np.abs((np.abs(places) if self.log[0] else places) - place)))
-            points.append((float(places[nearest]), float(values[nearest])))
-        (x1, y1), (x2, y2) = points
-        parts = [
-            f"{name}  {_said(x, curves.axis_unit)}, {_said(y, curves.unit)}"
-            for name, (x, y) in zip("AB", points, strict=True)
-        ]
-        parts.append(f"B − A  {_said(x2 - x1, curves.axis_unit)}, {_said(y2 - y1, curves.unit)}")
-        self.read.emit("      ".join(parts))
-
-
-def _said(value: float, unit: str) -> str:
-    return str(pg.siFormat(value, precision=4, suffix=unit)) if unit else f"{value:.4g}"
 
 
 FEWEST = 0.7
@@ -196,25 +39,60 @@ PENS = {
 SYMBOLS = {"square": "s", "circle": "o", "diamond": "d", "triangle": "t1", BELOW: "t"}
 
 
-class FigurePlot(DrawnPlot):
-    """Shows a `Drawing` that has no images; its items are `drawn`."""
+class FigurePlot(ThemedPlot):
+    """Shows a `Drawing` that has no images, of the items `drawn`; its `cursors` read the curve that was clicked last.
+
+    `log` says which of its axes, x and y, are logarithmic. Without `heading` only notes stand above it.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, heading: bool = True) -> None:
+        super().__init__(parent, x_axis=PowersOfTen, y_axis=PowersOfTen, legend=True)
+        self._heading = heading
+        self.drawn: list[pg.GraphicsObject] = []
+        self.log = (False, False)
+        self.cursors = Cursors(self)
+
+    def paint_ground(self) -> None:
+        """Apply the colours of the window, including the cursors."""
+        super().paint_ground()
+        if cursors := getattr(self, "cursors", None):
+            cursors.paint()
 
     def show_drawing(self, drawing: Drawing) -> None:
         """Show a figure anew; the view stays where the user has moved it."""
-        self.clear_drawn()
+        for item in self.drawn:
+            self.removeItem(item)
+        self.drawn = []
         self.log = drawing.x_scale == "log", drawing.y_scale == "log"
-        self.setLogMode(x=self.log[0], y=self.log[1])
+        with np.errstate(over="ignore"):  # of an axis that is logarithmic now and has its linear range still
+            self.setLogMode(x=self.log[0], y=self.log[1])
+            self._name_axes(drawing)
         self.setAspectLocked(drawing.equal)
-        self._name_axes(drawing)
         for band in drawing.bands if not drawing.nothing else ():
             self._draw_band(band, drawing)
-        for mark in drawing.marks:
+        for mark in _with_named_fits(drawing):
             self._draw_mark(mark)
         for level in drawing.levels:
             self._draw_level(level)
         named = any(mark.label for mark in drawing.marks)
         self.legend.setVisible(named)
-        self.say(escape(", ".join(filter(None, (drawing.title, drawing.nothing or drawing.note)))))
+        self._fit_legend()
+        self.cursors.read_drawing(drawing)
+        heading = drawing.title if self._heading else ""
+        self.say(escape(", ".join(filter(None, (heading, drawing.nothing or drawing.note)))))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Keep the legend inside."""
+        super().resizeEvent(event)
+        if hasattr(self, "cursors"):
+            self._fit_legend()
+
+    def _fit_legend(self) -> None:
+        """Give the legend as many columns as it needs to be seen whole."""
+        room = max((self.height() - LEGEND_MARGINS) // LEGEND_LINE, 1)
+        columns = -(-len(self.legend.items) // room) or 1
+        if columns != self.legend.columnCount:
+            self.legend.setColumnCount(columns)
 
     def _name_axes(self, drawing: Drawing) -> None:
         for side, axis, log in (("bottom", drawing.x, self.log[0]), ("left", drawing.y, self.log[1])):
@@ -242,23 +120,48 @@ class FigurePlot(DrawnPlot):
             return
         if mark.shape == "points":
             symbol |= {"symbol": symbol["symbol"] or "o", "symbolSize": 6 if mark.marker else 4}
-            self._draw_curve(mark.x, mark.y, pen=None, name=name, **symbol)
+            self._draw_curve(mark, mark.x, mark.y, pen=None, name=name, **symbol)
             return
         if mark.shape == "whiskers":
             assert mark.low is not None
             assert mark.high is not None
             ends = np.stack((mark.low, mark.high), axis=1).ravel()
-            self._draw_curve(np.repeat(mark.x, 2), ends, pen=pg.mkPen(colour, width=1), connect="pairs")
+            self._draw_curve(mark, np.repeat(mark.x, 2), ends, pen=pg.mkPen(colour, width=1), connect="pairs")
         if mark.shape.endswith("band"):
             self._shade_between(mark, colour)
             return
         x, y = _as_steps(mark.x, mark.y) if mark.shape == "steps" else (mark.x, mark.y)
-        self._draw_curve(x, y, pen=pen, connect="finite", name=name, **symbol)
+        self._draw_curve(mark, x, y, pen=pen, connect="finite", name=name, **symbol)
 
-    def _draw_curve(self, x: Floats, y: Floats, **style: Any) -> None:
+    def _draw_curve(self, mark: Mark, x: Floats, y: Floats, **style: Any) -> None:
         x, y = self.visible(x, y)
-        if np.isfinite(x).any():  # pyqtgraph looks for the bounds of what it draws, also where there are none
-            self.draw(pg.PlotDataItem(x, y, **style))
+        if not np.isfinite(
+            x
+        ).any():  # pyqtgraph looks for the bounds of what it draws, also where there are none
+            return
+        item = pg.PlotDataItem(x, y, **style)
+        self.draw(item)
+        if (
+            style.get("connect") == "finite" and len(x) >= LINE_FROM
+        ):  # possible only after the item has its view
+            item.setDownsampling(auto=True, method="peak")
+        item.setCurveClickable(True, width=8)
+        item.sigClicked.connect(lambda *_: self.cursors.read_curve(mark))
+        item.sigPointsClicked.connect(lambda *_: self.cursors.read_curve(mark))
+
+    def draw(self, item: pg.GraphicsObject, **options: Any) -> None:
+        """Add an item; options are pyqtgraph's."""
+        if isinstance(item, pg.PlotDataItem):
+            item.setLogMode(*self.log)
+        self.addItem(item, **options)
+        self.drawn.append(item)
+
+    def visible(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Drop values that a logarithmic axis cannot show."""
+        known = np.isfinite(x) & np.isfinite(y)
+        for log, values in zip(self.log, (x, y), strict=True):
+            known &= (values > 0.0) | (not log)
+        return np.where(known, x, np.nan), np.where(known, y, np.nan)
 
     def _shade_between(self, mark: Mark, colour: QColor) -> None:
         """Shade from the lower to the upper curve of a band; values that are missing interrupt it."""
@@ -312,6 +215,82 @@ class FigurePlot(DrawnPlot):
         self.draw(region)
 
 
+def _with_named_fits(drawing: Drawing) -> list[Mark]:
+    """Return the marks, of which each fitted line is named by its numbers with their intervals."""
+    fits = iter(drawing.fits)
+    fitted = [not (mark.front or mark.label) and mark.dash == "dash" for mark in drawing.marks]
+    return [
+        replace(mark, label=next(fits, "")) if is_fit else mark
+        for mark, is_fit in zip(drawing.marks, fitted, strict=True)
+    ]
+
+
 def _as_steps(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Return the corners of steps that hold each value up to the next x."""
     return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+
+
+SIDE_BY_SIDE = 2
+MOST_WRITTEN = 16
+"""Lines and columns up to which counts are written into an image."""
+
+
+class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
+    """Shows a `Drawing` of images; what it shows of each is a `RunPicture` among `pictures`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setBackground("w")  # as all maps: their colours are made for it
+        self.pictures: list[RunPicture] = []
+
+    def show_drawing(self, drawing: Drawing) -> None:
+        """Show the images anew."""
+        self.clear()
+        factor, unit = handy_unit(drawing.y.unit)
+        self.pictures = [
+            RunPicture(image.name, factor * image.values, unit, image.rows, image.columns, drawing.signed)
+            for image in drawing.images
+        ]
+        title = f"{drawing.title}, {drawing.nothing}" if drawing.nothing else drawing.title
+        self.addLabel(escape(title), row=0, col=0, colspan=SIDE_BY_SIDE + 1, color=palette.FAINT, size="10pt")
+        if not self.pictures:
+            return
+        every = np.concatenate([one.values.ravel() for one in self.pictures])
+        limits = drawing.limits or limits_of(every, drawing.signed)
+        for number, picture in enumerate(self.pictures):
+            plot = self._draw(picture, limits, drawing, *divmod(number, SIDE_BY_SIDE))
+            _write_counts(plot, drawing.images[number])
+        bar = pg.ColorBarItem(
+            values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed, drawing.grey),
+            label=escape(with_unit(drawing.y.name, unit)),
+        )  # fmt: skip
+        bar.axis.setWidth()  # as its numbers need: one that is wider than pyqtgraph's 45 pixels is left out
+        bar.axis.setPen(palette.FAINT)
+        bar.axis.setTextPen(palette.INK)
+        self.addItem(bar, row=1, col=SIDE_BY_SIDE, rowspan=-(-len(self.pictures) // SIDE_BY_SIDE))
+
+    def _draw(
+        self, picture: RunPicture, limits: tuple[float, float], drawing: Drawing, row: int, column: int
+    ) -> pg.PlotItem:
+        plot, image = map_plot(self, drawing.lines, row=1 + row, col=column)
+        number_lines(plot, picture.rows, picture.columns)
+        plot.setTitle(escape(picture.name), color=palette.INK, size="10pt")
+        colours = lookup_table(colours_of(picture.signed, drawing.grey))
+        image.setImage(to_bytes(picture.values, limits), levels=(0, 255), lut=colours)
+        height, width = picture.values.shape
+        frame = QRectF(-0.5, -0.5, width, height)
+        image.setRect(frame)
+        plot.setRange(frame, padding=0.02)
+        return plot
+
+
+def _write_counts(plot: pg.PlotItem, image: MapImage) -> None:
+    """Write the counts of an image into it, light on dark colours and dark on light ones."""
+    if image.counts is None or max(image.counts.shape) > MOST_WRITTEN:
+        return
+    for (row, column), count in np.ndenumerate(image.counts):
+        if count:
+            light = image.values[row, column] > 0.6
+            text = pg.TextItem(str(count), color=palette.INK if light else "w", anchor=(0.5, 0.5))
+            text.setPos(column, row)
+            plot.addItem(text, ignoreBounds=True)

@@ -1,382 +1,222 @@
-"""The panel of signals: the figures of the run that is shown, or any table of it, over those of earlier runs."""
+"""The panel of signals: the figures of the run that is shown, or any plot of its tables, over those of other runs."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from html import escape  # pyqtgraph takes names for HTML
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QRectF, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QShowEvent
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QStackedWidget,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QInputDialog, QLabel, QMenu, QStackedWidget, QWidget
 
 from mho.analysis import palette
-from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather, plot
-from mho.analysis.reports import handy_unit, with_unit
+from mho.analysis.figures import WIDTHS, Drawing, plot_drawing
 from mho.errors import InputError
 from mho.gui import widgets
-from mho.gui.pictures import RunPicture, limits_of, to_bytes
-from mho.gui.plots import colours_of, lookup_table, map_plot, number_lines
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
-from mho.gui.signals.figure_plot import FigurePlot, PlottedRun, SignalsPlot
-from mho.gui.signals.reading import ROW, CurveChoice, Curves, TableOffer, read_curves, read_offer
-from mho.gui.widgets import swatch
-from mho.runs import Figure, RunFile
-from mho.runs.paths import SUFFIX
+from mho.gui.signals.figure_plot import FigureImages, FigurePlot
+from mho.gui.signals.overlays import Overlays, list_runs
+from mho.gui.signals.own_plot import Plot, PlotData, compose_plot, plot_from_text
+from mho.gui.signals.plot_fields import PlotFields
+from mho.gui.signals.reading import RunOffer, RunReader, read_other
+from mho.gui.widgets import colours
+from mho.runs import RunFile, Status
+from mho.runs.index import RunIndex, read_card
 from mho.whole_files import whole_file
 
-Contents = Curves | FigureData
-"""Data of a run: curves that the user chose, or a figure's data."""
-
-MOST_OVERLAID = 8
-PATH, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
-
-
-class Overlays(QWidget):
-    """Lists the runs that are laid over another; `changed` says that others are to be shown."""
-
-    changed = Signal()
-
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._task_thread = TaskThread("signals", self)
-        self._read: Callable[[RunFile], Contents] | None = None
-        self._contents: dict[Path, Contents] = {}
-        self.list = QListWidget()
-        self.list.setAccessibleName("runs laid over this one")
-        tip = f"Show the same of an earlier run, of up to {MOST_OVERLAID}"
-        self.add, self.remove = (
-            widgets.button("Lay over…", self._choose, tip),
-            widgets.button("Remove", self._remove),
-        )
-        self.list.itemChanged.connect(lambda _: self.changed.emit())
-        self.list.itemSelectionChanged.connect(self._allow)
-        column = widgets.column(self, QLabel("Earlier runs"), (self.list, 1), margins=0)
-        buttons = widgets.row(None, self.add, self.remove)
-        column.addLayout(buttons)
-        self._allow()
-
-    def close_down(self) -> None:
-        """End the work in another thread."""
-        self._task_thread.close()
-
-    def want(self, read: Callable[[RunFile], Contents] | None) -> None:
-        """Read something else of each run from now on; None for nothing."""
-        self._read = read
-        self._contents.clear()
-        for path in self.paths():
-            self._look_into(path)
-
-    def checked(self) -> Iterator[tuple[str, str, Contents]]:
-        """Yield name, colour and contents of the runs that are to be seen and have been read."""
-        for row in range(self.list.count()):
-            item = self.list.item(row)
-            contents = self._contents.get(item.data(PATH))
-            if contents is not None and item.checkState() is Qt.CheckState.Checked:
-                yield item.text(), item.data(COLOUR), contents
-
-    def seen(self) -> list[Path]:
-        """Return the run files that are to be seen."""
-        items = (self.list.item(row) for row in range(self.list.count()))
-        return [item.data(PATH) for item in items if item.checkState() is Qt.CheckState.Checked]
-
-    def lay_over(self, path: Path) -> None:
-        """Show the run file at `path` too."""
-        if path in self.paths():
-            return
-        if self.list.count() >= MOST_OVERLAID:
-            self._session.tell("WARNING", f"{MOST_OVERLAID} runs are laid over this one; remove one first")
-            return
-        used = [self.list.item(row).data(COLOUR) for row in range(self.list.count())]
-        item = QListWidgetItem(path.stem)
-        item.setData(PATH, path)
-        item.setToolTip(str(path))
-        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-        colour = next(one for one in palette.SERIES[1:] if one not in used)
-        item.setData(COLOUR, colour)
-        item.setIcon(swatch(colour))
-        item.setCheckState(Qt.CheckState.Checked)
-        with QSignalBlocker(self.list):
-            self.list.addItem(item)
-        self._look_into(path)
-        self._allow()
-
-    def paths(self) -> list[Path]:
-        """Return the run files."""
-        return [self.list.item(row).data(PATH) for row in range(self.list.count())]
-
-    def _look_into(self, path: Path) -> None:
-        read = self._read
-        if read is None:
-            return
-
-        def look() -> Contents:
-            with RunFile(path) as run:
-                return read(run)
-
-        def keep(contents: Contents) -> None:
-            if read is self._read and path in self.paths():
-                self._contents[path] = contents
-                self.changed.emit()
-
-        self._task_thread.ask(look, keep, lambda text: self._session.tell("ERROR", text))
-
-    def _choose(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(
-            self, "Lay earlier runs over this one", str(self._session.folder), f"run files (*{SUFFIX})"
-        )
-        for name in names:
-            self.lay_over(Path(name))
-
-    def _remove(self) -> None:
-        for item in self.list.selectedItems():
-            self._contents.pop(item.data(PATH), None)
-            self.list.takeItem(self.list.row(item))
-        self._allow()
-        self.changed.emit()
-
-    def _allow(self) -> None:
-        self.add.setEnabled(self.list.count() < MOST_OVERLAID)
-        self.remove.setEnabled(bool(self.list.selectedItems()))
-
-
-SIDE_BY_SIDE = 2
-MOST_WRITTEN = 16
-"""Lines and columns up to which counts are written into an image."""
-
-
-class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
-    """Shows a `Drawing` of images; what it shows of each is a `RunPicture` among `pictures`."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setBackground("w")  # as all maps: their colours are made for it
-        self.pictures: list[RunPicture] = []
-
-    def show_drawing(self, drawing: Drawing) -> None:
-        """Show the images anew."""
-        self.clear()
-        factor, unit = handy_unit(drawing.y.unit)
-        self.pictures = [
-            RunPicture(image.name, factor * image.values, unit, image.rows, image.columns, drawing.signed)
-            for image in drawing.images
-        ]
-        title = f"{drawing.title}, {drawing.nothing}" if drawing.nothing else drawing.title
-        self.addLabel(escape(title), row=0, col=0, colspan=SIDE_BY_SIDE + 1, color=palette.FAINT, size="10pt")
-        if not self.pictures:
-            return
-        every = np.concatenate([one.values.ravel() for one in self.pictures])
-        limits = drawing.limits or limits_of(every, drawing.signed)
-        for number, picture in enumerate(self.pictures):
-            plot = self._draw(picture, limits, drawing, *divmod(number, SIDE_BY_SIDE))
-            _write_counts(plot, drawing.images[number])
-        bar = pg.ColorBarItem(
-            values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed, drawing.grey),
-            label=escape(with_unit(drawing.y.name, unit)),
-        )  # fmt: skip
-        bar.axis.setWidth()  # as its numbers need: one that is wider than pyqtgraph's 45 pixels is left out
-        bar.axis.setPen(palette.FAINT)
-        bar.axis.setTextPen(palette.INK)
-        self.addItem(bar, row=1, col=SIDE_BY_SIDE, rowspan=-(-len(self.pictures) // SIDE_BY_SIDE))
-
-    def _draw(
-        self, picture: RunPicture, limits: tuple[float, float], drawing: Drawing, row: int, column: int
-    ) -> pg.PlotItem:
-        plot, image = map_plot(self, drawing.lines, row=1 + row, col=column)
-        number_lines(plot, picture.rows, picture.columns)
-        plot.setTitle(escape(picture.name), color=palette.INK, size="10pt")
-        colours = lookup_table(colours_of(picture.signed, drawing.grey))
-        image.setImage(to_bytes(picture.values, limits), levels=(0, 255), lut=colours)
-        height, width = picture.values.shape
-        frame = QRectF(-0.5, -0.5, width, height)
-        image.setRect(frame)
-        plot.setRange(frame, padding=0.02)
-        return plot
-
-
-def _write_counts(plot: pg.PlotItem, image: MapImage) -> None:
-    """Write the counts of an image into it, light on dark colours and dark on light ones."""
-    if image.counts is None or max(image.counts.shape) > MOST_WRITTEN:
-        return
-    for (row, column), count in np.ndenumerate(image.counts):
-        if count:
-            light = image.values[row, column] > 0.6
-            text = pg.TextItem(str(count), color=palette.INK if light else "w", anchor=(0.5, 0.5))
-            text.setPos(column, row)
-            plot.addItem(text, ignoreBounds=True)
-
-
-WIDTHS = (("for the screen", None), ("column, 85 mm", "column"), ("page, 178 mm", "full"))
+PICTURE_WIDTHS = (
+    ("for the screen", None), (f"column, {WIDTHS['column']:g} mm", "column"), (f"page, {WIDTHS['full']:g} mm", "full"),
+)  # fmt: skip
 """Widths of saved pictures, as `mho.analysis.plot` takes them."""
 
 LOOK_PERIOD = 150
-"""Least interval between redraws of the curves, ms."""
+"""Least interval between two looks at what has come, ms."""
 
-FREE = "columns of a table"
+OWN = "own plot"
 """Entry in the list of figures for the user's own choice."""
+
+KEPT = "kept:"
+"""What the data of kept plots in the list of figures begin with."""
 
 WINDOWS = (1_000, 10_000, 100_000)
 """Rows that the user may have shown, the newest."""
 
 
-UNREAD = FigureData("", nothing="cannot be read")
-
-
 class SignalsPanel(QWidget):
-    """Shows figures and tables of the session's run, growing with it."""
+    """Shows figures and plots of the session's run, growing with it.
+
+    Files are read, and drawings composed, in a thread; the index has another.
+    """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._offer: TableOffer | None = None
-        self._size: object = None
-        self._figures: dict[str, Figure] = {}
-        self._scales: dict[tuple[str, str], bool] = {}  # the user's choices, by table and signal
+        self._thread = TaskThread("signals", self)
+        self._index_thread = TaskThread("index of signals", self)
+        self._reader = RunReader(self._thread.opened)
+        self._index = _FolderIndex(session.folder, self._index_thread.opened)
+        self._offer: RunOffer | None = None
+        self._kept: dict[str, Plot] = {}
+        self._wish = ""  # the kept plot that the user has chosen, which another run is to show too
+        self._own: Plot | None = None  # the user's plot, as far as it could be read from the fields
+        self._last: dict[tuple[str, str], Plot] = {}  # and those of before, by procedure and table
+        self._data: list[tuple[Path, PlotData]] = []  # what is drawn
+        self.drawing: Drawing | None = None
+        self._pending = 0
+        self._stale = False
+        self._mistaken = False
+        self._fit_view = True
+        self._status: Status | None = None
         self._build()
+        self._connect()
         self._timer = QTimer(self, singleShot=True, interval=LOOK_PERIOD)
         self._timer.timeout.connect(self._look)
-        session.run_opened.connect(self._open)
-        session.run_news.connect(self._take)
         self._open(session.run)
 
     def _build(self) -> None:
-        self.figure, self.table, self.signal, self.axis, self.rows = map(
-            widgets.ChoiceBox, ("figure", "table", "signal", "axis", "rows")
-        )
+        self.figure, self.rows = map(widgets.ChoiceBox, ("figure", "rows"))
         windows = [(f"newest {count:,} rows".replace(",", " "), count) for count in WINDOWS]
         self.rows.offer(windows, WINDOWS[1])
-        self.log_x, self.log_y = QCheckBox("log x"), QCheckBox("log y")
+        self.change = widgets.button(
+            "Change…", self._change, "Make a plot of your own that begins as this figure"
+        )
+        self.fields = PlotFields()
         self.cursors = QCheckBox("cursors")
-        self.plot, self.figure_plot, self.images = SignalsPlot(), FigurePlot(), FigureImages()
+        self.cursors.setToolTip("Two cursors that read a curve; click another curve to read that")
+        self.figure_plot = FigurePlot(heading=False)  # it is in the list of figures
+        self._images: FigureImages | None = None
         self.shown = QStackedWidget()
-        for view in (self.plot, self.figure_plot, self.images):
-            self.shown.addWidget(view)
-        self.readout = QLabel(textFormat=Qt.TextFormat.PlainText)
-        self.overlays = Overlays(self._session)
-
-        self.figure.currentIndexChanged.connect(self._choose_figure)
-        self.table.currentTextChanged.connect(self._offer_columns)
-        self.signal.currentTextChanged.connect(self._offer_axes)
-        self.axis.currentIndexChanged.connect(self._want_others)
-        self.rows.currentIndexChanged.connect(self._want_others)
-        for check in (self.log_x, self.log_y):
-            check.toggled.connect(lambda: self.plot.set_log(self.log_x.isChecked(), self.log_y.isChecked()))
-        self.log_y.clicked.connect(lambda: self._scales.update({self._scale_of(): self.log_y.isChecked()}))
-        self.cursors.toggled.connect(self.plot.show_cursors)
-        self.plot.read.connect(self.readout.setText)
-        self.overlays.changed.connect(self._show)
-
-        top = QHBoxLayout()
-        self._free = (QLabel("Table"), self.table, QLabel("show"), self.signal, QLabel("over"), self.axis)
-        for widget in (QLabel("Figure"), self.figure, *self._free, self.rows):
-            top.addWidget(widget)
-        top.addStretch(1)
-        self.picture_width = widgets.ChoiceBox("width", WIDTHS, "of a picture that is saved")
+        self.shown.addWidget(self.figure_plot)
+        self.readout = widgets.ElidedLabel()
+        self.overlays = Overlays(self._session, self._thread)
+        self.keep = widgets.button(
+            "Keep", lambda: None, "Keep this plot, by a name, for all runs of the procedure"
+        )
+        menu = QMenu(self.keep)
+        self.keep_action = menu.addAction("Keep as…", self._ask_name)
+        self.rename_action = menu.addAction("Rename…", self._ask_new_name)
+        self.remove_action = menu.addAction("Remove", self.remove_kept)
+        self.keep.setMenu(menu)
+        self.picture_width = widgets.ChoiceBox("width", PICTURE_WIDTHS, "of a picture that is saved")
         self.save = widgets.button("Save…", self._choose_file, "as PDF, SVG or PNG, or its numbers as CSV")
         self.copy = widgets.button("Copy", self._copy, "the picture as it is seen")
-        for check in (self.log_x, self.log_y, self.cursors):
-            top.addWidget(check)
-        below = widgets.row(None, (self.readout, 1), self.picture_width, self.save, self.copy)
-        middle = widgets.splitter(Qt.Orientation.Horizontal, (self.shown, 800), (self.overlays, 200))
+        self.figure.setSizeAdjustPolicy(
+            widgets.ChoiceBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.figure.setMinimumContentsLength(16)
+        top = widgets.row(
+            None, QLabel("Figure"), (self.figure, 1), self.change, self.rows, self.cursors, self.keep,
+            self.picture_width, self.save, self.copy,
+        )  # fmt: skip
+        middle = widgets.splitter(Qt.Orientation.Horizontal, (self.shown, 800), (self.overlays, 220))
         middle.setStretchFactor(0, 1)
-        widgets.column(self, top, (middle, 1), below, margins=6)
+        widgets.column(self, top, self.fields, (middle, 1), self.readout, margins=6, spacing=4)
+
+    def _connect(self) -> None:
+        self.figure.currentIndexChanged.connect(self._choose_figure)
+        self.rows.currentIndexChanged.connect(self._want)
+        self.fields.changed.connect(self._take_fields)
+        self.fields.table_chosen.connect(self._begin_table)
+        self.cursors.toggled.connect(self.figure_plot.cursors.show)
+        self.figure_plot.cursors.read.connect(self._say_cursors)
+        self.overlays.changed.connect(lambda: self._show(anew=True))
+        self._session.run_opened.connect(self._open)
+        self._session.run_news.connect(self._take)
 
     def close_down(self) -> None:
-        """End the work in another thread."""
-        self.overlays.close_down()
-
-    # --- what is kept of it ---
-
-    def _choose_file(self) -> None:
-        choice, run = self._choice(), self._session.run
-        if run is None or choice is None:
-            self._session.tell("INFO", "there is nothing to save: no run is shown")
-            return
-        name = choice.name if isinstance(choice, Figure) else choice.signal
-        kinds = ";;".join(f"{kind} (*.{kind.lower()})" for kind in ("PDF", "SVG", "PNG", "CSV"))
-        suggested = str(run.path.with_name(f"{run.path.stem}-{name}.pdf"))
-        path, _ = QFileDialog.getSaveFileName(self, "Save the figure", suggested, kinds)
-        if path:
-            self.save_as(Path(path))
-
-    def save_as(self, path: Path) -> None:
-        """Save what is shown, of all runs that are seen: as a picture by its suffix, or its numbers as ``.csv``."""
-        choice, run, width = self._choice(), self._session.run, self.picture_width.currentData()
-        if run is None or choice is None:
-            return
-        paths = [run.path, *self.overlays.seen()]
-
-        def saved() -> Path:
-            if path.suffix == ".csv":
-                return write_numbers(paths, choice, self.rows_wanted, path)
-            if isinstance(choice, Figure):
-                return plot(paths, path, choice.name, width=width)
-            figure = next((one.name for one in self._figures.values() if one.table == choice.table), "")
-            if not figure or not choice.axis:
-                raise InputError(
-                    f"table {choice.table} has no declared figure over a column; save its numbers as .csv, or use Copy"
-                )
-            return plot(paths, path, figure, x=choice.axis, y=choice.signal, width=width)
-
-        self._session.ask(saved, lambda made: self._session.tell("INFO", f"saved as {made}"))
+        """End the work in other threads."""
+        self._thread.close()
+        self._index_thread.close()
 
     @property
-    def rows_wanted(self) -> int:
-        """How many of the newest rows are shown."""
-        return int(self.rows.currentData())
+    def images(self) -> FigureImages:
+        """The view of figures that are images, made when there is one."""
+        if self._images is None:
+            self._images = FigureImages()
+            self.shown.addWidget(self._images)
+        return self._images
 
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setPixmap(self.shown.grab())
-        self._session.tell("INFO", "the picture is in the clipboard")
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being read."""
+        return not (self._pending or self._stale or self.overlays.waiting)
 
     # --- the run that is shown ---
 
     def _open(self, run: RunFile | None) -> None:
-        before = self.table.currentText()
-        self.table.offer(*(((),) if run is None else (run.tables, before, run.default)))
-        self._offer_figures(run)
-        self._allow_columns()
-        self._offer_columns()
+        self._offer, self._own, self._kept, self.drawing = None, None, {}, None
+        self._status = None
+        if run is None:
+            self._take_offer(None)
+            return
+        path = run.path
+        self._ask(lambda: self._reader.offer(path), self._take_offer, path)
 
-    def _offer_figures(self, run: RunFile | None) -> None:
-        """Offer the figures of a run; the first that it declares is shown, else the user's own choice."""
-        before = self.figure.currentData()
-        self._figures, first = {}, ""
-        if run is not None:
-            with self._session.reporting_damage():
-                self._figures = {figure.name: figure for figure in figures_of(run)}
-                first = run.figures[0].name if run.figures else ""
-        headings = [(figure.heading, name) for name, figure in self._figures.items()]
-        self.figure.offer([*headings, (FREE, "")], before if before in self._figures and first else first)
+    def _take_offer(self, offer: RunOffer | None) -> None:
+        """Offer what a run has; the first figure that it declares is shown, else the table that it shows first."""
+        self._offer = offer
+        table = self.fields.table.currentText()
+        self.fields.offer_tables(
+            [] if offer is None else [*offer.tables], table, offer.default if offer else ""
+        )
+        self._offer_figures()
+        self._list_runs()
+        self._choose_figure()
 
-    def _choose_figure(self) -> None:
-        """Show a figure, or let the user choose columns."""
-        self._allow_columns()
-        self._want_others()
+    def _offer_figures(self, chosen: str | None = None) -> None:
+        """Offer figures and kept plots of a run, and show the `chosen` one; None for the one that it begins with."""
+        offer, before = self._offer, self._wish or self.figure.currentData()
+        figures = {} if offer is None else offer.figures
+        kept = [(f"{name} (kept)", KEPT + name) for name in self._kept]
+        entries = [*((figure.heading, name) for name, figure in figures.items()), *kept, (OWN, "")]
+        first = next(iter(figures)) if offer is not None and offer.declares else ""
+        same = before if before and (first or before.startswith(KEPT)) else first
+        self.figure.offer(entries, same if chosen is None else chosen, first)
 
-    def _allow_columns(self) -> None:
-        free = not self.figure.currentData()
-        for widget in (*self._free, self.log_x, self.log_y, self.cursors):
-            widget.setVisible(free)
-        self.readout.setVisible(free)
+    def _list_runs(self) -> None:
+        """Look in the index for other runs and kept plots of the procedure."""
+        offer = self._offer
+        if offer is None:
+            self.overlays.offer((), None)
+            return
+        self.overlays.offer((), offer.path)
+
+        def work() -> Any:
+            index = self._index.open()
+            index.update()
+            plots = index.annotations.plots(offer.procedure)
+            return list_runs(index, offer.procedure), plots
+
+        def then(result: Any) -> None:
+            if offer is self._offer:
+                runs, plots = result
+                self.overlays.offer(runs, offer.path)
+                before = self.figure.currentData()
+                self._take_kept(plots)
+                if self.figure.currentData() != before:
+                    self._choose_figure()
+                elif len(self._data) > 1:  # what differs between them is known now
+                    self._show(anew=True)
+
+        self._ask_index(work, then)
+
+    def _take_kept(self, plots: dict[str, str]) -> None:
+        self._kept = {}
+        for name, text in plots.items():
+            try:
+                self._kept[name] = plot_from_text(text)
+            except InputError as error:
+                self._session.tell("WARNING", f"plot {name}: {error}")
+        wished = self._wish if self._wish.removeprefix(KEPT) in self._kept else ""
+        self._offer_figures(wished or self.figure.currentData())
+        self._allow()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Show what has come while the panel was hidden."""
@@ -386,132 +226,331 @@ class SignalsPanel(QWidget):
     def _take(self, news: News) -> None:
         if self.isVisible() and not self._timer.isActive():
             self._timer.start()
+        if news is not None and news.status is not self._status:
+            if self._status is not None:
+                self._list_runs()  # a run has ended
+            self._status = news.status
 
     def _look(self) -> None:
         """Draw anew if rows have come."""
-        run, choice = self._session.run, self._choice()
-        if run is None or choice is None:
-            return
-        with self._session.reporting_damage():
-            if _size(run, choice) != self._size:
-                self._show()
+        self._show()
 
     # --- what is wanted of it ---
 
-    def _offer_columns(self) -> None:
-        run, table = self._session.run, self.table.currentText()
-        self._offer = None
-        if run is not None and table:
-            with self._session.reporting_damage():
-                self._offer = read_offer(run, table)
-        known = () if self._offer is None else self._offer.columns
-        self.signal.offer(known, self.signal.currentText(), getattr(self._offer, "signal", ""))
-        self._offer_axes()
-
-    def _offer_axes(self) -> None:
-        offer, signal, before = self._offer, self.signal.currentText(), self.axis.currentData()
-        if offer is None:
-            self.axis.offer(())
-        else:
-            number = "sample" if offer.columns.get(signal) else "row"
-            axes = [(name or number, name) for name in offer.axes_for(signal)]
-            self.axis.offer(axes, before or offer.axis, offer.axis)
-        self._want_others()
-
-    def _choice(self) -> CurveChoice | Figure | None:
-        figure = self._figures.get(self.figure.currentData() or "")
-        if figure is not None:
-            return figure
-        table, signal = self.table.currentText(), self.signal.currentText()
-        if not table or not signal:
+    def plot(self) -> Plot | None:
+        """Return the plot that is chosen; None for none."""
+        chosen = self.figure.currentData()
+        if self._offer is None or chosen is None:
             return None
-        return CurveChoice(table, signal, self.axis.currentData() or ROW, self.rows.currentData())
+        if chosen.startswith(KEPT):
+            return self._kept.get(chosen.removeprefix(KEPT))
+        return Plot(self._offer.figures[chosen]) if chosen else self._own
 
-    def _scale_of(self) -> tuple[str, str]:
-        return self.table.currentText(), self.signal.currentText()
+    def _choose_figure(self) -> None:
+        """Show a figure, or let the user choose columns."""
+        chosen = self.figure.currentData() or ""
+        if self._kept or not self._wish:
+            self._wish = chosen if chosen.startswith(KEPT) else ""
+        self._allow()
+        if self.figure.currentData() == "" and self._own is None and self.fields.table.currentText():
+            self._begin_table(self.fields.table.currentText())
+            return
+        self._want()
 
-    def _want_others(self) -> None:
-        """Read what is wanted now, also of the runs laid over it."""
-        choice, rows = self._choice(), self.rows.currentData()
-        self.overlays.want(None if choice is None else lambda run: _read(run, choice, rows))
-        self._show()
-        self.plot.enableAutoRange()
-        self.figure_plot.enableAutoRange()
-        self.plot.place_cursors()
+    def _allow(self) -> None:
+        chosen = self.figure.currentData()
+        self.fields.setVisible(chosen == "" and self._offer is not None and bool(self._offer.tables))
+        plot = self.plot()
+        self.change.setVisible(bool(chosen))
+        self.change.setEnabled(plot is not None and bool(plot.figure.table) and _is_plain(plot))
+        self.keep_action.setEnabled(plot is not None)
+        for act in (self.rename_action, self.remove_action):
+            act.setEnabled(bool(chosen) and chosen.startswith(KEPT))
 
-    def _show(self) -> None:
-        run, choice = self._session.run, self._choice()
-        self._size = None
-        own: Contents | None = None
-        if run is not None and choice is not None:
-            with self._session.reporting_damage():
-                self._size = _size(run, choice)
-                own = _read(run, choice, self.rows.currentData())
-        if isinstance(choice, Figure):
-            self._show_figure(choice, own)
+    def _change(self) -> None:
+        """Begin a plot of one's own as the figure that is shown."""
+        plot, offer = self.plot(), self._offer
+        if plot is None or offer is None:
+            return
+        self._own = plot
+        self.fields.show_plot(plot, offer.tables.get(plot.figure.table, {}))
+        self.figure.offer(
+            [(self.figure.itemText(n), self.figure.itemData(n)) for n in range(self.figure.count())], ""
+        )
+        self._choose_figure()
+
+    def _begin_table(self, table: str) -> None:
+        """Show a table as the user had it last, else as its procedure declared it."""
+        offer = self._offer
+        if offer is None or not table:
+            return
+
+        def then(plot: Plot) -> None:
+            if offer is self._offer:
+                self._own = plot
+                self.fields.show_plot(plot, offer.tables[table])
+                self._allow()
+                self._want()
+
+        if (last := self._last.get((offer.procedure, table))) is not None:
+            then(last)
         else:
-            self._show_columns(choice, own)
+            self._ask(lambda: self._reader.first(offer.path, table), then, offer.path)
 
-    def _show_figure(self, figure: Figure, own: Contents | None) -> None:
-        data = [own] if isinstance(own, FigureData) else []
-        for name, colour, contents in self.overlays.checked():
-            if isinstance(contents, FigureData):
-                data.append(replace(contents, run=name, colour=colour))
-        drawing = compose(figure, data or [UNREAD])
-        view = self.images if figure.is_image else self.figure_plot
-        view.show_drawing(drawing)
+    def _take_fields(self) -> None:
+        """Take over the plot that is written in the fields, or say what is wrong with it."""
+        try:
+            self._own = self.fields.plot()
+        except InputError as error:
+            self._say(str(error), wrong=True)
+            return
+        if self._offer is not None:
+            self._last[self._offer.procedure, self._own.figure.table] = self._own
+        self._want()
+
+    def _want(self) -> None:
+        """Read what is wanted now, also of the runs laid over it."""
+        plot, rows = self.plot(), self.rows_wanted
+        self.overlays.want(None if plot is None else lambda path: read_other(path, plot, rows))
+        self._fit_view = True
+        self._say("")
+        self._show(anew=True)
+
+    @property
+    def rows_wanted(self) -> int:
+        """How many of the newest rows are shown."""
+        return int(self.rows.currentData())
+
+    def _show(self, *, anew: bool = False) -> None:
+        """Draw what is wanted; unless `anew`, only where something has come."""
+        plot, offer = self.plot(), self._offer
+        if plot is None or offer is None:
+            self._draw_nothing()
+            return
+        if self._pending:
+            self._stale = self._stale or anew
+            return
+        rows, names = self.rows_wanted, self.overlays.names()
+        others = [(path, colour, data) for path, colour, data in self.overlays.checked()]
+
+        def work() -> tuple[Drawing, list[tuple[Path, PlotData]]] | None:
+            own, new = self._reader.read(offer.path, plot, rows)
+            if not (new or anew):
+                return None
+            return _composed(plot, [(offer.path, palette.SERIES[0], own), *others], names)
+
+        self._ask(work, self._draw, offer.path)
+
+    def _draw(self, result: tuple[Drawing, list[tuple[Path, PlotData]]] | None) -> None:
+        if result is None:
+            return
+        self.drawing, self._data = result
+        is_image = bool(self.drawing.images)
+        view = self.images if is_image else self.figure_plot
+        if self._fit_view and not is_image:
+            self.figure_plot.enableAutoRange()
+        view.show_drawing(self.drawing)
         self.shown.setCurrentWidget(view)
+        self.cursors.setEnabled(not is_image)
+        if self._fit_view and not is_image:
+            self.figure_plot.cursors.place()
+        self._fit_view = self._stale  # what is drawn next may have other axes
 
-    def _show_columns(self, choice: CurveChoice | None, own: Contents | None) -> None:
-        shown: list[PlottedRun] = []
-        run = self._session.run
-        if run is not None and isinstance(own, Curves):
-            shown.append(PlottedRun(run.path.stem, palette.SERIES[0], own))
-            self.log_y.setChecked(self._scales.get(self._scale_of(), own.wants_log))
-        for name, colour, contents in self.overlays.checked():
-            if isinstance(contents, Curves):
-                shown.append(PlottedRun(name, colour, contents))
-        self.shown.setCurrentWidget(self.plot)
-        self.plot.show_curves(shown)
-        empty = "no run is shown" if run is None else "this run has no table of numbers"
-        nothing = "no rows yet" if not self._size else ""
-        self.plot.say(nothing if choice is not None else empty)
+    def _draw_nothing(self) -> None:
+        if self._pending:
+            return
+        self.drawing, self._data = None, []
+        nothing = "no run is shown" if self._offer is None else "this run has no table of numbers"
+        self.figure_plot.show_drawing(Drawing("", nothing=nothing))
+        self.shown.setCurrentWidget(self.figure_plot)
+
+    def _say(self, text: str, *, wrong: bool = False) -> None:
+        """Say something in the line below, such as what is wrong with the fields."""
+        self._mistaken = wrong
+        self.readout.setStyleSheet(f"color: {colours().bad};" if wrong else "")
+        self.readout.setText(text)
+
+    def _say_cursors(self, text: str) -> None:
+        """Say what the cursors read, unless something is wrong: that stays until it is put right."""
+        if not self._mistaken:
+            self._say(text)
+
+    # --- work in threads ---
+
+    def _ask(self, work: Callable[[], Any], then: Callable[[Any], None], path: Path) -> None:
+        """Do work on the shown run; its result is dropped where another run is shown meanwhile."""
+        self._pending += 1
+
+        def done(result: Any) -> None:
+            self._pending -= 1
+            if self._is_shown(path):
+                then(result)
+            self._go_on()
+
+        def refused(text: str) -> None:
+            self._pending -= 1
+            if self._is_shown(path):
+                self._draw_refused(text)
+            self._go_on()
+
+        self._thread.ask(work, done, refused)
+
+    def _draw_refused(self, text: str) -> None:
+        """Say why there is nothing to draw: in the line below of a plot of one's own, else as a message."""
+        if self.figure.currentData() == "":
+            self._say(text, wrong=True)
+        else:
+            self._session.tell("ERROR", text)
+
+    def _go_on(self) -> None:
+        if self._stale and not self._pending:
+            self._stale = False
+            self._show(anew=True)
+
+    def _is_shown(self, path: Path) -> bool:
+        return self._session.run is not None and self._session.run.path == path
+
+    def _ask_index(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        self._index_thread.ask(work, then, lambda text: self._session.tell("WARNING", text))
+
+    # --- what is kept of it ---
+
+    def _ask_name(self) -> None:
+        plot = self.plot()
+        if plot is not None:
+            name, given = QInputDialog.getText(self, "Keep this plot", "Name", text=plot.figure.heading[:60])
+            if given:
+                self.keep_as(name)
+
+    def keep_as(self, name: str) -> None:
+        """Keep the plot that is shown, by a name, for all runs of the procedure."""
+        plot, run = self.plot(), self._session.run
+        if plot is None or run is None:
+            return
+        named = replace(plot, figure=replace(plot.figure, title=name.strip()[:200]))
+        path = run.path
+
+        def keep(index: RunIndex, procedure: str) -> None:
+            index.annotations.keep_plot(procedure, name.strip(), named.text, read_card(path).facts.run_id)
+
+        self._change_kept(keep, name.strip())
+
+    def _ask_new_name(self) -> None:
+        chosen = str(self.figure.currentData()).removeprefix(KEPT)
+        name, given = QInputDialog.getText(self, f"Rename the plot {chosen}", "Name", text=chosen)
+        if given:
+            self.rename_kept(name)
+
+    def rename_kept(self, name: str) -> None:
+        """Give the kept plot that is shown another name."""
+        chosen = str(self.figure.currentData()).removeprefix(KEPT)
+        self._change_kept(
+            lambda index, procedure: index.annotations.rename_plot(procedure, chosen, name.strip()),
+            name.strip(),
+        )
+
+    def remove_kept(self) -> None:
+        """Keep the plot that is shown no longer."""
+        chosen = str(self.figure.currentData()).removeprefix(KEPT)
+        self._change_kept(lambda index, procedure: index.annotations.remove_plot(procedure, chosen), "")
+
+    def _change_kept(self, change: Callable[[RunIndex, str], None], then_chosen: str) -> None:
+        offer = self._offer
+        if offer is None:
+            return
+
+        def work() -> dict[str, str]:
+            index = self._index.open()
+            change(index, offer.procedure)
+            return index.annotations.plots(offer.procedure)
+
+        def then(plots: dict[str, str]) -> None:
+            if offer is self._offer:
+                self._take_kept(plots)
+                place = self.figure.findData(KEPT + then_chosen)
+                if then_chosen and place >= 0:
+                    self.figure.setCurrentIndex(place)
+                self._choose_figure()
+
+        self._ask_index(work, then)
+
+    def _choose_file(self) -> None:
+        plot, run = self.plot(), self._session.run
+        if run is None or plot is None or self.drawing is None:
+            self._session.tell("INFO", "there is nothing to save: no run is shown")
+            return
+        name = plot.figure.name if self.figure.currentData() else "plot"
+        kinds = ";;".join(f"{kind} (*.{kind.lower()})" for kind in ("PDF", "SVG", "PNG", "CSV"))
+        suggested = str(run.path.with_name(f"{run.path.stem}-{name}.pdf"))
+        path, _ = QFileDialog.getSaveFileName(self, "Save the figure", suggested, kinds)
+        if path:
+            self.save_as(Path(path))
+
+    def save_as(self, path: Path) -> None:
+        """Save what is shown, of all runs that are seen: as a picture by its suffix, or its numbers as ``.csv``."""
+        plot, drawing, offer, data = self.plot(), self.drawing, self._offer, list(self._data)
+        if plot is None or drawing is None or offer is None:
+            return
+        width = self.picture_width.currentData()
+        title = "   ·   ".join(
+            [offer.path.stem if len(data) == 1 else f"{len(data)} runs", *["SIMULATED"] * offer.simulated]
+        )
+
+        def saved() -> Path:
+            if path.suffix.lower() == ".csv":
+                return write_numbers(plot, data, path)
+            return plot_drawing(drawing, path, title, width)
+
+        self._session.ask(saved, lambda made: self._session.tell("INFO", f"saved as {made}"))
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setPixmap(self.shown.grab())
+        self._session.tell("INFO", "the picture is in the clipboard")
 
 
-def write_numbers(paths: Sequence[Path], choice: CurveChoice | Figure, rows: int, path: Path) -> Path:
+class _FolderIndex:
+    """The index of the runs in a folder, opened by the thread that closes `opened`."""
+
+    def __init__(self, folder: Path, opened: ExitStack) -> None:
+        self._folder, self._opened = folder, opened
+        self._index: RunIndex | None = None
+
+    def open(self) -> RunIndex:
+        if self._index is None:
+            self._index = self._opened.enter_context(RunIndex(self._folder))
+        return self._index
+
+
+def _is_plain(plot: Plot) -> bool:
+    """Return whether the fields can hold a plot."""
+    return plot.figure.drawn_kind not in ("share", "confusion", "correlation", "map")
+
+
+def _composed(
+    plot: Plot, runs: Sequence[tuple[Path, str, PlotData]], names: dict[Path, str]
+) -> tuple[Drawing, list[tuple[Path, PlotData]]]:
+    """Return the drawing of a plot of some runs, and what each of them has in it."""
+    named = [
+        replace(
+            one,
+            data=replace(one.data, run=names.get(path, path.stem), colour=colour if len(runs) > 1 else ""),
+        )
+        for path, colour, one in runs
+    ]
+    return compose_plot(plot, named), [(path, one) for path, _, one in runs]
+
+
+def write_numbers(plot: Plot, runs: Sequence[tuple[Path, PlotData]], path: Path) -> Path:
     """Write what is drawn of some runs as CSV, in the units of their files: a row a point, with its run and curve."""
     lines: list[Sequence[Any]] = [("run", "curve", "x", "y", "low", "high")]
-    for one in paths:
-        with RunFile(one) as run:
-            contents = _read(run, choice, rows)
-        if isinstance(contents, Curves):
-            named = contents.names or [""] * len(contents.curves)
-            for name, (x, y) in zip(named, contents.curves, strict=True):
-                lines += [
-                    (one.stem, name, *point, "", "") for point in zip(x.tolist(), y.tolist(), strict=True)
-                ]
-            continue
-        assert isinstance(choice, Figure)
-        for mark in compose(choice, [contents]).marks:
+    for file, one in runs:
+        for mark in compose_plot(plot, [one]).marks:
             ends = [[""] * len(mark.x) if end is None else end.tolist() for end in (mark.low, mark.high)]
             y = mark.y.tolist() + [""] * (len(mark.x) - len(mark.y))  # bars have an edge more
             points = zip(mark.x.tolist(), y, *ends, strict=False)
-            lines += [(one.stem, mark.label, *point) for point in points]
+            lines += [(file.stem, mark.label, *point) for point in points]
     text = StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     with whole_file(path) as draft:
         draft.write_text(text.getvalue(), encoding="utf-8", newline="")
     return path
-
-
-def _read(run: RunFile, choice: CurveChoice | Figure, rows: int) -> Contents:
-    return gather(run, choice, rows) if isinstance(choice, Figure) else read_curves(run, choice)
-
-
-def _size(run: RunFile, choice: CurveChoice | Figure) -> object:
-    """Return what changes when there is more to show."""
-    if isinstance(choice, CurveChoice):
-        return run.length(choice.table)
-    if choice.table:
-        return run.length(choice.table), run.status
-    return tuple(len(run.map_times(name)) for name in (*choice.maps, *choice.subtrahends)), run.status

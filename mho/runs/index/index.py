@@ -1,6 +1,6 @@
 """The index of a folder of run files: finds, searches and links runs in milliseconds.
 
-It is the file ``index.sqlite`` beside them, and is built from the files alone; only tags and notes are stored nowhere else.
+It is the file ``index.sqlite`` beside them, and is built from the files alone; only tags, notes and plots are nowhere else.
 """
 
 from __future__ import annotations
@@ -132,8 +132,12 @@ def _run_files(folder: Path, below: str = "") -> Iterator[tuple[str, State]]:
             continue
 
 
+LONGEST_NAME = 80
+"""Characters of the name of a plot."""
+
+
 class Annotations:
-    """The tags and notes of an index.
+    """The tags and notes of an index, and the plots that were kept for all runs of a procedure.
 
     Runs are named by `run_id`, see `mho.runs.index.card.CardFacts`; a method that writes raises `RunFileError` when the
     index cannot be written.
@@ -190,6 +194,38 @@ class Annotations:
         asked = "SELECT time, text FROM notes WHERE run_id = ? ORDER BY time"
         return self._store.rows(asked, (run_id,))
 
+    def plots(self, procedure: str) -> dict[str, str]:
+        """Return the plots that were kept for a procedure, by their names: texts, which the index does not look into."""
+        asked = "SELECT name, text FROM plots WHERE procedure = ? ORDER BY name COLLATE FOLDED"
+        return dict(self._store.rows(asked, (procedure,)))
+
+    def keep_plot(self, procedure: str, name: str, text: str, run_id: str = "") -> None:
+        """Keep a plot for a procedure, also which run it was made of; one of that name is replaced.
+
+        `InputError` where the name is empty or too long.
+        """
+        _check_plot_name(name)
+        with self._writing():
+            values = (procedure, name, run_id, text)
+            self._store.execute("INSERT OR REPLACE INTO plots VALUES (?, ?, ?, ?)", values)
+
+    def rename_plot(self, procedure: str, name: str, new: str) -> None:
+        """Give a plot another name; `InputError` where there is no such plot, or the new name is taken or none."""
+        _check_plot_name(new)
+        there = self.plots(procedure)
+        if name not in there:
+            raise InputError(f"{procedure} has no plot {name!r}; it has {', '.join(there) or 'none'}")
+        if new in there and new != name:
+            raise InputError(f"{procedure} has a plot {new!r} already; choose another name")
+        with self._writing():
+            asked = "UPDATE plots SET name = ? WHERE procedure = ? AND name = ?"
+            self._store.execute(asked, (new, procedure, name))
+
+    def remove_plot(self, procedure: str, name: str) -> None:
+        """Keep a plot no longer; one that is not there is gone already."""
+        with self._writing():
+            self._store.execute("DELETE FROM plots WHERE procedure = ? AND name = ?", (procedure, name))
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         if not is_on_disk(self._store):
@@ -199,6 +235,13 @@ class Annotations:
             )
         with self._store.changing():
             yield
+
+
+def _check_plot_name(name: str) -> None:
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InputError(
+            f"plot name {name[:LONGEST_NAME]!r}: give 1 to {LONGEST_NAME} letters that can be seen"
+        )
 
 
 def _check_tags(tags: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The SQLite file of an index: its tables, and opening it, also when it is damaged or cannot be written.
 
-Tags and notes cannot be rebuilt from run files: they go by a run's identity, not its path, and no rebuild touches them.
+Tags, notes and plots cannot be rebuilt from run files: they go by a run's identity or its procedure, not by its path, and
+no rebuild touches them.
 """
 
 from __future__ import annotations
@@ -49,9 +50,12 @@ CREATE TABLE names (source TEXT, name TEXT, unit TEXT, PRIMARY KEY (source, name
 _FROM_PEOPLE = """
 CREATE TABLE IF NOT EXISTS tags (run_id TEXT, tag TEXT COLLATE NOCASE, PRIMARY KEY (run_id, tag)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (run_id TEXT, time REAL, text TEXT, PRIMARY KEY (run_id, time)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plots (
+    procedure TEXT, name TEXT, run_id TEXT, text TEXT, PRIMARY KEY (procedure, name)
+) WITHOUT ROWID;
 """
 
-_WIDTHS = {"tags": 2, "notes": 3}  # columns of the tables that people fill
+_WIDTHS = {"tags": 2, "notes": 3, "plots": 4}  # columns of the tables that people fill
 
 
 def open_store(folder: Path) -> SqliteFile:

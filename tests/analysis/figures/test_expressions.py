@@ -134,3 +134,12 @@ def test_whatever_is_typed_is_evaluated_within_the_whitelist_or_refused(text: st
             if isinstance(node, ast.Call)
         )
     assert time.process_time() - begun < 2.0
+
+
+def test_a_root_of_a_quantity_can_be_gone_on_with():
+    known = {"V": ValuesWithUnit(4.0, "V"), "I": ValuesWithUnit(2.0, "A")}
+    found = evaluate(parse_formula("x = sqrt(V) * 3"), known)
+    assert (float(found.values), found.unit) == (6.0, "V^0.5")
+    again = evaluate(parse_formula("x = sqrt(V) * sqrt(V) / I"), known)
+    assert (float(again.values), again.unit) == (2.0, "Ω")
+    assert evaluate(parse_formula("x = V ** 2 * I"), known).unit == "A·V²"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, reduce
@@ -44,6 +45,11 @@ class Formula:
     text: str
     needs: tuple[str, ...]
 
+    @property
+    def said(self) -> str:
+        """The formula as it was written."""
+        return self.text if self.name == self.text else f"{self.name} = {self.text}"
+
 
 @dataclass(frozen=True)
 class ValuesWithUnit:
@@ -68,6 +74,12 @@ def parse_formula(text: str) -> Formula:
     if name in needs:
         raise InputError(f"--formula {text[:80]!r}: {name} is defined by itself; choose another name")
     return Formula(name, expression, needs)
+
+
+def parse_expression(text: str) -> Formula:
+    """Return the formula of an expression that has no name but itself; errors as `parse_formula`."""
+    expression = text.strip()
+    return Formula(expression, expression, tuple(dict.fromkeys(_names(_tree(expression)))))
 
 
 def evaluate(formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWithUnit:
@@ -185,7 +197,7 @@ def _look_up(name: str, formula: Formula, known: Mapping[str, ValuesWithUnit]) -
         return ValuesWithUnit(CONSTANTS[name])
     shown = ", ".join(sorted(known)[:30]) or "nothing"
     meant = nearest(name, known, 3, f"there is {shown}", cutoff=0.5)
-    raise InputError(f"formula {formula.name} = {formula.text}: there is no {name!r}; {meant}")
+    raise InputError(f"formula {formula.said}: there is no {name!r}; {meant}")
 
 
 def _combined(
@@ -200,7 +212,7 @@ def _combined(
     unit = ""
     if left.unit or right.unit:
         first, second = _unit(left.unit, formula), _unit(right.unit, formula)
-        unit = f"{first * second:~P}" if operator is ast.Mult else f"{first / second:~P}"
+        unit = f"{first * second:~C}" if operator is ast.Mult else f"{first / second:~C}"
     return ValuesWithUnit(OPERATORS[operator](np.asarray(left.values, float), right.values), unit)
 
 
@@ -216,7 +228,7 @@ def _power(node: ast.BinOp, left: ValuesWithUnit, right: ValuesWithUnit, formula
                 formula,
                 f"{_said(node.left, formula)} is in {left.unit}; its exponent must be one number up to {LARGEST_POWER:g}",
             )
-        unit = f"{_unit(left.unit, formula) ** float(right.values):~P}"
+        unit = f"{_unit(left.unit, formula) ** float(right.values):~C}"
     return ValuesWithUnit(np.power(np.asarray(left.values, float), right.values), unit)
 
 
@@ -227,7 +239,7 @@ def _called(node: ast.Call, name: str, args: list[ValuesWithUnit], formula: Form
         return ValuesWithUnit(reduce(FUNCTIONS[name], others, first.values), first.unit)
     unit = first.unit if name == "abs" else ""
     if first.unit and name == "sqrt":
-        unit = f"{_unit(first.unit, formula) ** 0.5:~P}"
+        unit = f"{_unit(first.unit, formula) ** 0.5:~C}"
     elif first.unit and name != "abs":
         raise _wrong(
             formula,
@@ -251,7 +263,7 @@ def _in_unit_of(
 
 
 def _wrong(formula: Formula, what: str) -> InputError:
-    return InputError(f"formula {formula.name} = {formula.text}: {what}")
+    return InputError(f"formula {formula.said}: {what}")
 
 
 def _said(node: ast.expr, formula: Formula) -> str:
@@ -267,6 +279,9 @@ def _unit(unit: str, formula: Formula) -> Any:
         raise _wrong(formula, f"its unit {unit!r} is unknown") from None
 
 
+_WHOLE_POWER, _RAISED = re.compile(r"\*\*(\d+)(?![.\d])"), str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 @lru_cache(maxsize=256)
 def _handy(unit: str) -> tuple[float, str]:
     """Return factor and name of the SI unit of the same kind: S for A / V; as it is where run files have none."""
@@ -276,4 +291,6 @@ def _handy(unit: str) -> tuple[float, str]:
         factor = factor_between(unit, base or "dimensionless")
         if factor is not None:
             return factor, base
-    return 1.0, unit
+    return 1.0, _WHOLE_POWER.sub(lambda found: found[1].translate(_RAISED), unit).replace("**", "^").replace(
+        "*", "·"
+    )

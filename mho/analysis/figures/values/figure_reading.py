@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mho.analysis import palette
 from mho.analysis.figures.values.expressions import Formula, ValuesWithUnit, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
-from mho.analysis.figures.values.figures_of_run import drawable_with
+from mho.analysis.figures.values.figures_of_run import drawable_with, with_formulas
 from mho.analysis.figures.values.statistics import without_group_medians
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit, name_words
@@ -167,7 +167,7 @@ def gather(
     except RunFileError:
         why = f"figure {figure.name!r} cannot be drawn from what it holds"
         try:  # what it lacks of all that there is
-            check_figure(figure, run.drawable)
+            check_figure(figure, with_formulas(run.drawable, figure, formulas))
         except RunFileError as error:
             why = str(error)
         raise RunFileError(f"run file {run.path}: {why}") from None

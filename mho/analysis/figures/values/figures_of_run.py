@@ -108,11 +108,11 @@ def _contents(run: RunFile) -> tuple[Figure, ...]:
     default = run.default
     maps.sort(key=lambda name: f"maps/{name}" != default)
     tables.sort(key=lambda name: name != default)
-    figures = [*map(map_figure, maps[:1]), *(table_figure(run, name) for name in tables[:1])]
+    figures = [*map(map_figure, maps[:1]), *(figure_of_table(run, name) for name in tables[:1])]
     return tuple(one for one in figures if fits(run, one))
 
 
-def table_figure(run: RunFile, name: str) -> Figure:
+def figure_of_table(run: RunFile, name: str) -> Figure:
     """Return a figure of a table as its `signal`, `axis` and `series` say."""
     signal, axis = run.plotted(name)
     series, columns = run.series(name), run.drawable.tables[name]
@@ -126,11 +126,16 @@ def table_figure(run: RunFile, name: str) -> Figure:
 
 def drawable_with(run: RunFile, figure: Figure, formulas: Sequence[Formula]) -> Drawable:
     """Return what a figure is drawn from, the columns of formulas among it."""
-    there = run.drawable_for(figure)
+    return with_formulas(run.drawable_for(figure), figure, formulas)
+
+
+def with_formulas(there: Drawable, figure: Figure, formulas: Sequence[Formula]) -> Drawable:
+    """Return what there is to draw with the columns of formulas in the table of a figure."""
     if not (formulas and figure.table in there.tables):
         return there
     computed = {one.name: ("f", 0) for one in formulas}
-    return replace(there, tables={figure.table: {**there.tables[figure.table], **computed}})
+    columns = {**there.tables[figure.table], **computed}
+    return replace(there, tables={**there.tables, figure.table: columns})
 
 
 def _identifier(name: str) -> str:
