@@ -1,32 +1,35 @@
-"""Compares up to eight runs: their convergence or another figure, and the parameters and results in which they differ."""
+"""Compares up to eight runs: their convergence or a figure that all have, and the parameters and results that differ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QDialog,
     QLabel,
+    QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
 )
+from shiboken6 import Shiboken
 
 from mho.analysis import palette
-from mho.analysis.figures import FigureData, compose, gather
+from mho.analysis.figures import Drawing, compose, figures_of, gather
 from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui import widgets
 from mho.gui.plots import PowersOfTen, ThemedPlot, WholeAxis
 from mho.gui.runs.preview import IndexedFacts, quantity_text
-from mho.gui.signals.figure_plot import FigurePlot
+from mho.gui.signals.figure_plot import FigureImages, FigurePlot
 from mho.gui.widgets import swatch
 from mho.runs import Figure, RunFile
 from mho.runs.integrity import OF_THE_MOMENT
@@ -35,6 +38,9 @@ FEWEST, MOST = 2, 8
 SYMBOLS = ("o", "s", "t", "d", "+", "x", "star", "p")
 
 
+REFINEMENT = ""
+"""Entry in the list of figures for relative errors and residuals by cycle."""
+
 MOST_ROWS = 100_000  # of a table that a figure is drawn of, the newest
 
 
@@ -42,29 +48,41 @@ MOST_ROWS = 100_000  # of a table that a figure is drawn of, the newest
 class RunConvergence:
     """A run's refinement; None without one, or when the file cannot be read, and then `trouble` says why.
 
-    `figures` are those without images that a run without refinement declares, each with its data.
+    `figures` are those that the run declares, or would have, by their names.
     """
 
     convergence: Convergence | None
     trouble: str = ""
-    figures: Mapping[str, tuple[Figure, FigureData]] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
 
 
 def read_refined(paths: Sequence[Path]) -> list[RunConvergence]:
-    """Read the refinement of each run file, or of a run without one the data of its figures."""
+    """Read the refinement of each run file, and which figures it has."""
     convergences = []
     for path in paths:
         try:
             with RunFile(path) as run:
-                convergence = read_convergence(run)
-                declared = () if convergence is not None else run.figures
-                figures = {
-                    one.name: (one, gather(run, one, MOST_ROWS)) for one in declared if not one.is_image
-                }
-                convergences.append(RunConvergence(convergence, figures=figures))
+                figures = {one.name: one for one in figures_of(run)}
+                convergences.append(RunConvergence(read_convergence(run), figures=figures))
         except RunFileError as error:
             convergences.append(RunConvergence(None, str(error)))
     return convergences
+
+
+def draw_common(paths: Sequence[Path], figures: Sequence[Figure]) -> tuple[Figure, Drawing]:
+    """Return the first of some figures in which the runs have anything to show, and its drawing, a colour a run.
+
+    `RunFileError` where a file cannot be read any more.
+    """
+    for figure in figures:
+        data = []
+        for path, colour in zip(paths, palette.SERIES, strict=False):
+            with RunFile(path) as run:
+                data.append(replace(gather(run, figure, MOST_ROWS), run=path.stem, colour=colour))
+        drawing = compose(figure, data)
+        if not drawing.nothing:
+            break
+    return figure, drawing
 
 
 def differences(runs: Sequence[IndexedFacts]) -> list[tuple[str, list[str]]]:
@@ -84,52 +102,100 @@ def differences(runs: Sequence[IndexedFacts]) -> list[tuple[str, list[str]]]:
 
 
 class CompareView(QDialog):
-    """A window on several runs."""
+    """A window on several runs, of which `ask` reads the figures in another thread."""
 
     def __init__(
-        self, runs: Sequence[IndexedFacts], refined: Sequence[RunConvergence], parent: QWidget | None = None
+        self,
+        folder: Path,
+        runs: Sequence[IndexedFacts],
+        refined: Sequence[RunConvergence],
+        ask: Callable[..., None],
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(f"{len(runs)} runs compared")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(1000, 700)
+        self._ask = ask
+        self._readable = [
+            (folder / known.run.path, one)
+            for known, one in zip(runs, refined, strict=True)
+            if not one.trouble
+        ]
         self.plot = ThemedPlot(
             x="cycle", y="relative error", x_axis=WholeAxis, y_axis=PowersOfTen, legend=True
         )
         self.plot.setLogMode(y=True)
+        self.figure_plot = FigurePlot(heading=False)
+        self.shown = QStackedWidget()
+        self.shown.addWidget(self.plot)
+        self.shown.addWidget(self.figure_plot)
         self.residuals = QCheckBox("residuals too")
         self.errors: list[pg.PlotDataItem] = []
         self._residuals: list[pg.PlotDataItem] = []
         for place, (known, one) in enumerate(zip(runs, refined, strict=True)):
             if one.convergence is not None:
                 self._draw(known.run.path.stem, palette.SERIES[place], SYMBOLS[place], one.convergence)
-        common = [name for name in refined[0].figures if all(name in one.figures for one in refined)]
-        drawn: ThemedPlot = self.plot
-        if not self.errors and common:
-            drawn = self._common_figure(common[0], runs, refined)
-        elif not self.errors:
-            self.plot.say("none of these runs refines a solution, and they have no figure in common")
-        self.residuals.setVisible(bool(self.errors))
         self.residuals.toggled.connect(lambda shown: [item.setVisible(shown) for item in self._residuals])
+        self.figure = widgets.ChoiceBox("figure")
         self.table = _table(runs, differences(runs))
-        trouble = QLabel("\n".join(one.trouble for one in refined if one.trouble), wordWrap=True)
-        trouble.setVisible(bool(trouble.text()))
-        halves = widgets.splitter(Qt.Orientation.Vertical, (drawn, 420), (self.table, 280))
-        widgets.column(self, trouble, self.residuals, (halves, 1))
+        self.trouble = QLabel("\n".join(one.trouble for one in refined if one.trouble), wordWrap=True)
+        self.trouble.setVisible(bool(self.trouble.text()))
+        halves = widgets.splitter(Qt.Orientation.Vertical, (self.shown, 420), (self.table, 280))
+        top = widgets.row(None, QLabel("Figure"), self.figure, self.residuals, (None, 1))
+        widgets.column(self, self.trouble, top, (halves, 1))
+        self._offer_figures()
 
-    @staticmethod
-    def _common_figure(
-        name: str, runs: Sequence[IndexedFacts], refined: Sequence[RunConvergence]
-    ) -> FigurePlot:
-        """Return a figure that all runs declare, of all of them, each in its colour."""
-        figure = refined[0].figures[name][0]
-        data = [
-            replace(one.figures[name][1], run=known.run.path.stem, colour=palette.SERIES[place])
-            for place, (known, one) in enumerate(zip(runs, refined, strict=True))
-        ]
-        plot = FigurePlot()
-        plot.show_drawing(compose(figure, data))
-        return plot
+    def _offer_figures(self) -> None:
+        """Offer the figures that all runs have, and begin with the refinement or the first that shows something."""
+        every = [one.figures for _, one in self._readable]
+        first, *others = every or [{}]
+        self._common = {
+            name: figure
+            for name, figure in first.items()
+            if all(name in one and one[name].source == figure.source for one in others)
+        }
+        entries = [("refinement", REFINEMENT)] * bool(self.errors)
+        entries += [(figure.heading, name) for name, figure in self._common.items()]
+        self.figure.offer(entries)
+        self.figure.currentIndexChanged.connect(lambda _: self._choose())
+        self.residuals.setVisible(bool(self.errors))
+        if not entries:
+            self.plot.say("none of these runs refines a solution, and they have no figure in common")
+        elif not self.errors:
+            self._read(list(self._common.values()))
+
+    def _choose(self) -> None:
+        name = self.figure.currentData()
+        self.residuals.setVisible(name == REFINEMENT)
+        if name == REFINEMENT:
+            self.shown.setCurrentWidget(self.plot)
+        else:
+            self._read([self._common[name]])
+
+    def _read(self, figures: Sequence[Figure]) -> None:
+        """Draw the first of some figures that shows something, once it is read, unless another is chosen meanwhile."""
+        paths, chosen = [path for path, _ in self._readable], self.figure.currentData()
+
+        def then(result: tuple[Figure, Drawing]) -> None:
+            if not Shiboken.isValid(self) or self.figure.currentData() != chosen:
+                return
+            figure, drawing = result
+            with QSignalBlocker(self.figure):
+                self.figure.setCurrentIndex(self.figure.findData(figure.name))
+            view: Any = self.figure_plot
+            if drawing.images:
+                view = FigureImages()
+                self.shown.addWidget(view)
+            view.show_drawing(drawing)
+            self.shown.setCurrentWidget(view)
+
+        def refused(text: str) -> None:
+            if Shiboken.isValid(self):
+                self.trouble.setText(text)
+                self.trouble.setVisible(True)
+
+        self._ask(lambda: draw_common(paths, figures), then, refused)
 
     def _draw(self, name: str, colour: str, symbol: str, convergence: Convergence) -> None:
         cycle = np.append(0.0, convergence.cycle)

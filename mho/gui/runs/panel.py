@@ -478,7 +478,7 @@ class RunsPanel(QWidget):
         def look_up(refined: list[RunConvergence]) -> None:
             self.index.ask_index(
                 lambda index: [read_facts(index, run) for run in runs],
-                lambda known: CompareView(known, refined, self).show(),
+                lambda known: CompareView(self._session.folder, known, refined, self._files.ask, self).show(),
             )
 
         self._files.ask(lambda: read_refined(paths), look_up)

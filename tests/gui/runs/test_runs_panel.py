@@ -242,26 +242,68 @@ def test_runs_are_compared(qtbot, panel):
     view.close()
 
 
-def test_runs_that_refine_nothing_are_compared_by_the_figure_that_they_have_in_common(qtbot, panel, folder):
-    for seed, name in enumerate(("first", "second")):
-        mho.run(mho.IV(rows="0", columns="0"), "arrays", seed=seed, output=folder / f"{name}.h5")
-    mho.run(mho.Read(rows="0", columns="0"), "arrays", seed=1, output=folder / "read.h5")
-    panel.index.update()
-    qtbot.waitUntil(lambda: {"second", "read"} <= set(names(panel)), timeout=PATIENCE)
+@pytest.fixture
+def compared(qtbot, panel):
+    """Compare runs, and return the window, once it has drawn."""
 
-    def compared(*chosen):
+    def compare(*chosen):
+        panel.index.update()
+        qtbot.waitUntil(lambda: set(chosen) <= set(names(panel)), timeout=PATIENCE)
         choose(panel, *chosen)
         qtbot.mouseClick(panel.compare, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: panel.findChild(CompareView) is not None, timeout=PATIENCE)
         view = panel.findChild(CompareView)
-        plots = [plot for plot in view.findChildren(FigurePlot) if plot.drawn]
-        view.close()
-        qtbot.waitUntil(lambda: panel.findChild(CompareView) is None, timeout=PATIENCE)
-        return plots
+        if view.figure.count() and not view.errors:
+            qtbot.waitUntil(lambda: view.shown.currentWidget() is not view.plot, timeout=PATIENCE)
+        return view
 
-    (plot,) = compared("first", "second")
-    assert {label.text.partition(",")[0] for _, label in plot.legend.items} == {"first", "second"}
-    assert compared("first", "read") == []  # nothing in common
+    return compare
+
+
+PROCEDURES = {
+    "I-V": (mho.IV(rows="0", columns="0"), "arrays"),
+    "read": (mho.Read(rows="0:2", columns="0:2"), "arrays"),
+    "endurance": (mho.Endurance(rows="0", columns="0", cycles=20), "arrays"),
+    "retention": (mho.Retention(rows="0", columns="0:2"), "arrays"),
+}
+
+
+@pytest.mark.parametrize("name", daily([*PROCEDURES], ["I-V", "read"]))
+def test_two_runs_of_any_procedure_are_compared_by_a_figure_that_shows_both(compared, folder, name):
+    procedure, bench = PROCEDURES[name]
+    for seed, file in enumerate(("first", "second"), 1):
+        mho.run(procedure, bench, seed=seed, output=folder / f"{file}.h5")
+    view = compared("first", "second")
+    shown = view.shown.currentWidget()
+    if isinstance(shown, FigurePlot):
+        assert {label.text.partition(",")[0] for _, label in shown.legend.items} >= {"first", "second"}
+    else:
+        assert {picture.name.partition(":")[0] for picture in shown.pictures} == {"first", "second"}
+    view.close()
+
+
+def test_the_figure_of_a_comparison_is_chosen(qtbot, compared):
+    view = compared("alpha", "beta")
+    assert view.shown.currentWidget() is view.plot
+    view.figure.setFocus()
+    while view.figure.currentText() != "Pulses per cell":
+        qtbot.keyClick(view.figure, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: view.shown.currentWidget() is not view.plot, timeout=PATIENCE)
+    assert not view.residuals.isVisible()
+    qtbot.keyClick(view.figure, Qt.Key.Key_Home)
+    assert view.shown.currentWidget() is view.plot
+    view.close()
+
+
+def test_runs_of_two_procedures_are_compared_by_what_both_have(compared, folder):
+    mho.run(mho.IV(rows="0", columns="0"), "arrays", seed=1, output=folder / "swept.h5")
+    mho.run(mho.Read(rows="0", columns="0"), "arrays", seed=1, output=folder / "read.h5")
+    view = compared("swept", "read")
+    assert {picture.name.partition(":")[0] for picture in view.shown.currentWidget().pictures} == {
+        "swept",
+        "read",
+    }
+    view.close()
 
 
 def test_only_what_differs_is_listed(qtbot, panel, folder):

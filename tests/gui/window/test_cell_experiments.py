@@ -97,9 +97,10 @@ def test_each_experiment_is_run_from_the_window_and_its_figures_are_drawn(
 def _figures_are_drawn(window: MainWindow, name: str, qtbot) -> None:
     signals = window.panel("Signals")
     declared = [figure.name for figure in window.session.run.figures]
+    qtbot.waitUntil(lambda: signals.settled, timeout=PATIENCE)
     assert [signals.figure.itemData(place) for place in range(signals.figure.count())] == [*declared, ""]
     for figure in declared:
         signals.figure.setCurrentIndex(signals.figure.findData(figure))
         empty = figure in EMPTY.get(name, ())
-        qtbot.waitUntil(lambda: something_is_drawn(signals), timeout=PATIENCE) if not empty else None
+        qtbot.waitUntil(lambda: signals.settled, timeout=PATIENCE)
         assert something_is_drawn(signals) is not empty, f"{name}: {figure}"
