@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from mho.analysis.figures.request import FigureRequest
+from mho.analysis.reports.quantities import handy_unit
 from mho.errors import InputError
 from mho.runs import RunFile
 from mho.whole_files import whole_file
@@ -218,12 +219,30 @@ def plot_panels(title: str, drawings: Sequence[Drawing], output: RunPath) -> Pat
     return target
 
 
-def plot_drawing(
-    drawing: Drawing, output: RunPath, title: str = "", width: str | float | None = None
-) -> Path:
-    """Draw a figure that is made of marks or images already into a picture file, with a `width` as of `draw`; return it.
+View = tuple[tuple[float, float], tuple[float, float]]
 
-    `InputError` where the picture or the width cannot be one.
+
+def plot_drawing(
+    drawing: Drawing, output: RunPath, title: str = "", width: str | float | None = None, view: View | None = None,
+) -> Path:  # fmt: skip
+    """Draw a figure that is made of marks or images already into a picture file; return it.
+
+    Parameters
+    ----------
+    drawing : Drawing
+    output : path
+        As of `plot`; a picture of that name is replaced.
+    title : str
+        Above it, without a `width`.
+    width : str or float, optional
+        As of `draw`.
+    view : ((low, high), (low, high)), optional
+        Ends of the axes x and y, in SI units; all that there is otherwise.
+
+    Raises
+    ------
+    InputError
+        The picture or the width cannot be one.
     """
     target, size = check_picture(output), _millimetres(width)
     from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
@@ -232,6 +251,10 @@ def plot_drawing(
 
     alone = GroupedFigure(drawing.title, drawing.note, (replace(drawing, note=""),), fits=drawing.fits)
     drawn = draw_compared(title, [alone], size)
+    if view is not None and not drawing.images and drawn.axes:
+        (x, _), (y, _) = handy_unit(drawing.x.unit), handy_unit(drawing.y.unit)
+        drawn.axes[0].set_xlim(x * view[0][0], x * view[0][1])
+        drawn.axes[0].set_ylim(y * view[1][0], y * view[1][1])
     _save(target, lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()], text=size is not None))
     return target
 

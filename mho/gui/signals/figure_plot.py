@@ -81,6 +81,17 @@ class FigurePlot(ThemedPlot):
         heading = drawing.title if self._heading else ""
         self.say(escape(", ".join(filter(None, (heading, drawing.nothing or drawing.note)))))
 
+    @property
+    def view(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
+        """The ends of both axes, in SI units, where the user has moved them; None where all is seen."""
+        if all(self.plotItem.vb.autoRangeEnabled()):
+            return None
+        x, y = (
+            tuple(10.0**end if log else float(end) for end in ends)
+            for log, ends in zip(self.log, self.viewRange(), strict=True)
+        )
+        return (x[0], x[1]), (y[0], y[1])
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Keep the legend inside."""
         super().resizeEvent(event)

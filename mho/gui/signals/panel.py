@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
@@ -39,6 +40,9 @@ PICTURE_WIDTHS = (
 LOOK_PERIOD = 150
 """Least interval between two looks at what has come, ms."""
 
+PAUSE = 4.0
+"""Pause before the next look, in times of how long the last one took: long tables do not keep the machine busy."""
+
 OWN = "own plot"
 """Entry in the list of figures for the user's own choice."""
 
@@ -47,6 +51,9 @@ KEPT = "kept:"
 
 WINDOWS = (1_000, 10_000, 100_000)
 """Rows that the user may have shown, the newest."""
+
+ALL_ROWS = 1 << 20
+"""From so many on, a curve over all rows of a table is thinned to the lowest and highest of every few."""
 
 
 class SignalsPanel(QWidget):
@@ -83,7 +90,7 @@ class SignalsPanel(QWidget):
     def _build(self) -> None:
         self.figure, self.rows = map(widgets.ChoiceBox, ("figure", "rows"))
         windows = [(f"newest {count:,} rows".replace(",", " "), count) for count in WINDOWS]
-        self.rows.offer(windows, WINDOWS[1])
+        self.rows.offer([*windows, ("all rows", ALL_ROWS)], WINDOWS[1])
         self.change = widgets.button(
             "Change…", self._change, "Make a plot of your own that begins as this figure"
         )
@@ -333,18 +340,21 @@ class SignalsPanel(QWidget):
         rows, names = self.rows_wanted, self.overlays.names()
         others = [(path, colour, data) for path, colour, data in self.overlays.checked()]
 
-        def work() -> tuple[Drawing, list[tuple[Path, PlotData]]] | None:
+        def work() -> tuple[float, tuple[Drawing, list[tuple[Path, PlotData]]] | None]:
+            start = monotonic()
             own, new = self._reader.read(offer.path, plot, rows)
-            if not (new or anew):
-                return None
-            return _composed(plot, [(offer.path, palette.SERIES[0], own), *others], names)
+            shown = [(offer.path, palette.SERIES[0], own), *others]
+            result = _composed(plot, shown, names) if new or anew else None
+            return monotonic() - start, result
 
         self._ask(work, self._draw, offer.path)
 
-    def _draw(self, result: tuple[Drawing, list[tuple[Path, PlotData]]] | None) -> None:
-        if result is None:
+    def _draw(self, result: tuple[float, tuple[Drawing, list[tuple[Path, PlotData]]] | None]) -> None:
+        took, made = result
+        self._timer.setInterval(max(LOOK_PERIOD, round(1000.0 * PAUSE * took)))
+        if made is None:
             return
-        self.drawing, self._data = result
+        self.drawing, self._data = made
         is_image = bool(self.drawing.images)
         view = self.images if is_image else self.figure_plot
         if self._fit_view and not is_image:
@@ -496,10 +506,12 @@ class SignalsPanel(QWidget):
             [offer.path.stem if len(data) == 1 else f"{len(data)} runs", *["SIMULATED"] * offer.simulated]
         )
 
+        view = None if drawing.images else self.figure_plot.view
+
         def saved() -> Path:
             if path.suffix.lower() == ".csv":
                 return write_numbers(plot, data, path)
-            return plot_drawing(drawing, path, title, width)
+            return plot_drawing(drawing, path, title, width, view)
 
         self._session.ask(saved, lambda made: self._session.tell("INFO", f"saved as {made}"))
 

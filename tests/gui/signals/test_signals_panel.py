@@ -368,3 +368,73 @@ def test_columns_of_the_users_choice_are_saved_as_seen(show, panel, session, tmp
     qtbot.waitUntil(lambda: len(said) == 2, timeout=PATIENCE)
     assert said[1][0] == "ERROR"
     assert "cannot be written" in said[1][1]
+
+
+def test_all_rows_of_a_long_table_are_seen_thinned_and_no_outlier_is_lost(show, panel, tmp_path):
+    count = 1_500_000
+    current = np.ones(count)
+    current[777_777] = 5.0
+    table = Table("points", (Column("time", "s"), Column("current", "A")), "current", "time")
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("Long", "Long", "1", {}), Layout((table,))) as run:
+        run.emit_block("points", {"time": np.arange(float(count)), "current": current})
+    show(tmp_path / "run.h5")
+    choose(panel, panel.rows, "all rows")
+    ((time, shown),) = curves(panel)
+    assert len(time) <= 20_000
+    assert time[0] < 300.0
+    assert time[-1] > count - 300.0
+    assert time[np.argmax(shown)] == 777_777
+    assert "lowest and highest of every" in panel.figure_plot.plotItem.titleLabel.text
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_picture_is_saved_as_it_is_seen_where_the_user_has_moved_the_view(
+    show, panel, monkeypatch, told, tmp_path, qtbot, log
+):
+    import mho.analysis.figures.sheet as sheet
+
+    show(run_samples.other_run(tmp_path / "sweep.h5"))
+    panel.fields.log_x.setChecked(log)
+    settle(panel)
+    saved, save = [], sheet.save
+    monkeypatch.setattr(
+        sheet, "save", lambda drawn, *rest, **more: [saved.append(drawn), save(drawn, *rest, **more)]
+    )
+    low, high = (-0.5, -0.1) if log else (0.2, 0.6)
+    panel.figure_plot.setXRange(low, high, padding=0.0)
+    panel.figure_plot.setYRange(1e-6, 5e-6, padding=0.0)
+    panel.save_as(tmp_path / "seen.png")
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
+    (axes,) = saved[0].axes
+    assert axes.get_xlim() == pytest.approx((10.0**low, 10.0**high) if log else (low, high))
+    assert axes.get_ylim() == pytest.approx((1.0, 5.0))  # in µA
+    assert (tmp_path / "seen.png").stat().st_size > 1000
+
+
+def test_an_own_plot_is_saved_with_its_fit_and_the_runs_over_it(show, panel, told, tmp_path, qtbot):
+    show(write_sweeps(tmp_path / "one.h5"))
+    panel.overlays.lay_over(write_sweeps(tmp_path / "two.h5"))
+    settle(panel)
+    choose(panel, panel.fields.by, "one curve")
+    choose(panel, panel.fields.fit, "linear")
+    panel.picture_width.setCurrentIndex(2)
+    panel.save_as(tmp_path / "own.svg")
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
+    text = (tmp_path / "own.svg").read_text("utf-8")
+    assert ">one<" in text
+    assert ">two<" in text
+    assert "current| (µA)" in text
+    assert ">fit: one: at 0" in text
+    panel.save_as(tmp_path / "own.gif")
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=PATIENCE)
+    assert told[1] == ("ERROR", told[1][1])
+    assert "name one ending in .png, .svg or .pdf" in told[1][1]
+
+
+def test_the_picture_is_copied(show, panel, told, tmp_path, qtbot):
+    from PySide6.QtGui import QGuiApplication
+
+    show(run_samples.other_run(tmp_path / "sweep.h5"))
+    qtbot.mouseClick(panel.copy, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().pixmap().width() == panel.shown.width()
+    assert told == [("INFO", "the picture is in the clipboard")]
