@@ -421,8 +421,8 @@ def test_an_own_plot_is_saved_with_its_fit_and_the_runs_over_it(show, panel, tol
     panel.save_as(tmp_path / "own.svg")
     qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
     text = (tmp_path / "own.svg").read_text("utf-8")
-    assert ">one<" in text
-    assert ">two<" in text
+    assert ">one: " in text
+    assert ">two: " in text
     assert "current| (µA)" in text
     assert ">fit: one: at 0" in text
     panel.save_as(tmp_path / "own.gif")
