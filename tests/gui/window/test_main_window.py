@@ -338,7 +338,9 @@ def test_a_plan_dropped_on_the_window_is_no_bench(window: MainWindow, tmp_path: 
     assert window.session.bench == "simulated"
 
 
-def test_a_matrix_dropped_on_the_window_is_that_of_the_form(window: MainWindow, tmp_path: Path, qtbot) -> None:
+def test_a_matrix_dropped_on_the_window_is_that_of_the_form(
+    window: MainWindow, tmp_path: Path, qtbot
+) -> None:
     first, second = tmp_path / "a.csv", tmp_path / "b.mtx"
     for one in (first, second):
         one.write_text("1,0\n0,1\n", "utf-8")
