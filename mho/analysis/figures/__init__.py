@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mho.analysis.figures.sheet import Sheet, draw_alone, draw_drawing, overlay, save_to
     from mho.analysis.figures.values.expressions import Formula, parse_expression
     from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage
-    from mho.analysis.figures.values.figure_reading import extremes, gather
+    from mho.analysis.figures.values.figure_reading import gather
     from mho.analysis.figures.values.figures_of_run import (
         LEADING,
         figure_of,
@@ -42,7 +42,7 @@ __all__ = [
     "BELOW", "INK", "LEADING", "OUTSIDE", "SERIES", "SHARES", "WIDTHS", "AxisText", "Drawing", "FigureData",
     "FigureRequest", "Formula", "GroupedFigure", "MapImage", "Mark", "ReferenceLevel", "RunsOfGroup",
     "Sheet", "check_picture", "compare", "compared_figure", "compose", "draw", "draw_alone",
-    "draw_compared", "draw_drawing", "extremes", "figure_of", "figure_of_table", "figures_of", "fits", "gather",
+    "draw_compared", "draw_drawing", "figure_of", "figure_of_table", "figures_of", "fits", "gather",
     "map_figure", "normal_quantile", "overlay", "parse_expression", "plot", "plot_drawing",
     "plot_panels", "read_figures", "runs_of_groups", "sample_of", "save_to", "signed_extent",
     "table_figure",

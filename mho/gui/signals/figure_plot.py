@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html import escape  # pyqtgraph takes names for HTML
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt, QTimer
-from PySide6.QtGui import QColor, QMouseEvent, QResizeEvent
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from mho.analysis import palette
-from mho.analysis.figures import (
-    BELOW,
-    SHARES,
-    Drawing,
-    MapImage,
-    Mark,
-    ReferenceLevel,
-    extremes,
-    normal_quantile,
-)
+from mho.analysis.figures import BELOW, SHARES, Drawing, MapImage, Mark, ReferenceLevel, normal_quantile
 from mho.analysis.reports import handy_unit, with_unit
 from mho.array_types import Floats
 from mho.gui.pictures import RunPicture, limits_of, to_bytes
@@ -34,15 +24,6 @@ from mho.runs.figures import PROBABILITY, Band
 
 LEGEND_LINE, LEGEND_MARGINS = 21, 80
 """Height of a name in a legend, and of what is above and below all of them, pixels."""
-
-MOST_DOTS = 3_000
-"""Dots of all curves together that are drawn at once: pyqtgraph takes 8 us for each, and no more can be told apart."""
-
-MOST_UNNAMED = 16
-"""Items that curves without a name are joined to: 2 ms for each."""
-
-REDRAW = 150
-"""Rest after the user has moved the view until dots that were left out are drawn, ms."""
 
 LINE_FROM = 3_000
 """From so many points on a curve is drawn without dots."""
@@ -67,11 +48,6 @@ class FigurePlot(ThemedPlot):
     def __init__(self, parent: QWidget | None = None, *, heading: bool = True) -> None:
         super().__init__(parent, x_axis=PowersOfTen, y_axis=PowersOfTen, legend=True)
         self._heading = heading
-        self._drawing: Drawing | None = None
-        self._left_out = False  # whether there are more dots than are drawn
-        self._redraw = QTimer(self, singleShot=True, interval=REDRAW)
-        self._redraw.timeout.connect(self._draw_anew)
-        self.plotItem.vb.sigRangeChangedManually.connect(lambda _: self._look_closer())
         self.drawn: list[pg.GraphicsObject] = []
         self.log = (False, False)
         self.cursors = Cursors(self)
@@ -84,7 +60,6 @@ class FigurePlot(ThemedPlot):
 
     def show_drawing(self, drawing: Drawing) -> None:
         """Show a figure anew; the view stays where the user has moved it."""
-        self._drawing, self._left_out = drawing, False
         for item in self.drawn:
             self.removeItem(item)
         self.drawn = []
@@ -95,7 +70,7 @@ class FigurePlot(ThemedPlot):
         self.setAspectLocked(drawing.equal)
         for band in drawing.bands if not drawing.nothing else ():
             self._draw_band(band, drawing)
-        for mark in self._thinned(_joined(_with_named_fits(drawing))):
+        for mark in _with_named_fits(drawing):
             self._draw_mark(mark)
         for level in drawing.levels:
             self._draw_level(level)
@@ -105,39 +80,6 @@ class FigurePlot(ThemedPlot):
         self.cursors.read_drawing(drawing)
         heading = drawing.title if self._heading else ""
         self.say(escape(", ".join(filter(None, (heading, drawing.nothing or drawing.note)))))
-
-    def _thinned(self, marks: list[Mark]) -> list[Mark]:
-        """Leave out dots where there are too many in view, but none that is the lowest or highest of its neighbours."""
-        dots = [mark for mark in marks if mark.shape == "points"]
-        if sum(len(mark.x) for mark in dots) <= MOST_DOTS:
-            return marks
-        low, high = (-np.inf, np.inf) if self.view is None else self.view[0]
-        most = max(MOST_DOTS // len(dots), 50)
-
-        def thin(mark: Mark) -> Mark:
-            inside = (mark.x >= low) & (mark.x <= high)
-            x, y = mark.x[inside], mark.y[inside]
-            if len(x) > most:
-                places = extremes(y, -(-2 * len(y) // most))
-                x, y = x[places], y[places]
-            self._left_out = self._left_out or len(x) < len(mark.x)
-            return replace(mark, x=x, y=y)
-
-        return [thin(mark) if mark.shape == "points" else mark for mark in marks]
-
-    def _look_closer(self) -> None:
-        if self._left_out:
-            self._redraw.start()
-
-    def _draw_anew(self) -> None:
-        if self._drawing is not None:
-            self.show_drawing(self._drawing)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        """Show all again."""
-        super().mouseDoubleClickEvent(event)
-        self.enableAutoRange()
-        self._look_closer()
 
     @property
     def view(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
@@ -282,25 +224,6 @@ class FigurePlot(ThemedPlot):
         region.setZValue(-10)
         pg.InfLineLabel(region.lines[0], band.label, position=0.97, color=colours().ink, anchor=(0, 0))
         self.draw(region)
-
-
-def _joined(marks: list[Mark]) -> list[Mark]:
-    """Join curves without a name to few: a crowd of them is drawn in as many shades, those of a run in its colour."""
-    crowd = [mark for mark in marks if mark.shape == "line" and not mark.label and not mark.marker]
-    if len(crowd) <= MOST_UNNAMED:
-        return marks
-    each, gap = -(-len(crowd) // MOST_UNNAMED), np.array([np.nan])
-    joined = []
-    for _, alike in groupby(crowd, key=lambda mark: mark.colour if mark.front else ""):
-        several = list(alike)
-        for start in range(0, len(several), each):
-            part = several[start : start + each]
-            x, y = (
-                np.concatenate([one for mark in part for one in (getattr(mark, axis), gap)]) for axis in "xy"
-            )
-            joined.append(replace(part[len(part) // 2], x=x, y=y))
-    alone = {id(mark) for mark in crowd}
-    return [*joined, *(mark for mark in marks if id(mark) not in alone)]
 
 
 def _with_named_fits(drawing: Drawing) -> list[Mark]:

@@ -85,15 +85,7 @@ class SignalsPanel(QWidget):
         self._connect()
         self._timer = QTimer(self, singleShot=True, interval=LOOK_PERIOD)
         self._timer.timeout.connect(self._look)
-        self._begun = False
-        QTimer.singleShot(
-            0, self, self._begin
-        )  # pyqtgraph's plot takes a while to make: the window answers before
-
-    def _begin(self) -> None:
-        """Show the run that was shown before there was a panel."""
-        if not self._begun:
-            self._open(self._session.run)
+        self._open(session.run)
 
     def _build(self) -> None:
         self.figure, self.rows = map(widgets.ChoiceBox, ("figure", "rows"))
@@ -105,9 +97,10 @@ class SignalsPanel(QWidget):
         self.fields = PlotFields()
         self.cursors = QCheckBox("cursors")
         self.cursors.setToolTip("Two cursors that read a curve; click another curve to read that")
-        self._plot: FigurePlot | None = None
+        self.figure_plot = FigurePlot(heading=False)  # it is in the list of figures
         self._images: FigureImages | None = None
         self.shown = QStackedWidget()
+        self.shown.addWidget(self.figure_plot)
         self.readout = widgets.ElidedLabel()
         self.overlays = Overlays(self._session, self._thread)
         self.keep = widgets.button(
@@ -138,6 +131,8 @@ class SignalsPanel(QWidget):
         self.rows.currentIndexChanged.connect(self._want)
         self.fields.changed.connect(self._take_fields)
         self.fields.table_chosen.connect(self._begin_table)
+        self.cursors.toggled.connect(self.figure_plot.cursors.show)
+        self.figure_plot.cursors.read.connect(self._say_cursors)
         self.overlays.changed.connect(lambda: self._show(anew=True))
         self._session.run_opened.connect(self._open)
         self._session.run_news.connect(self._take)
@@ -146,16 +141,6 @@ class SignalsPanel(QWidget):
         """End the work in other threads."""
         self._thread.close()
         self._index_thread.close()
-
-    @property
-    def figure_plot(self) -> FigurePlot:
-        """The view of figures with two axes, made when it is first used."""
-        if self._plot is None:
-            self._plot = FigurePlot(heading=False)  # it is in the list of figures
-            self.shown.addWidget(self._plot)
-            self.cursors.toggled.connect(self._plot.cursors.show)
-            self._plot.cursors.read.connect(self._say_cursors)
-        return self._plot
 
     @property
     def images(self) -> FigureImages:
@@ -168,12 +153,11 @@ class SignalsPanel(QWidget):
     @property
     def settled(self) -> bool:
         """Whether nothing is being read."""
-        return self._begun and not (self._pending or self._stale or self.overlays.waiting)
+        return not (self._pending or self._stale or self.overlays.waiting)
 
     # --- the run that is shown ---
 
     def _open(self, run: RunFile | None) -> None:
-        self._begun = True
         self._offer, self._own, self._kept, self.drawing = None, None, {}, None
         self._status = None
         if run is None:

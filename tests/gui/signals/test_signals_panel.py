@@ -79,11 +79,7 @@ def test_i_v_curves_are_told_apart_with_their_cells_in_the_legend(show, panel, t
 def test_of_many_curves_the_newest_are_shown_and_the_others_are_told(show, panel, tmp_path):
     show(write_sweeps(tmp_path / "sweeps.h5", [(0, column) for column in range(120)]))
     choose(panel, panel.rows, "newest 1 000 rows")
-    pieces = sum(
-        int(np.isnan(x).sum()) for x, _ in curves(panel)
-    )  # of a few items, with gaps between the curves
-    assert pieces == 91
-    assert len(curves(panel)) <= 16
+    assert len(curves(panel)) == 91
     assert "newest 1000 of 1320 rows, 91 curves" in panel.figure_plot.plotItem.titleLabel.text
 
 
@@ -442,25 +438,3 @@ def test_the_picture_is_copied(show, panel, told, tmp_path, qtbot):
     qtbot.mouseClick(panel.copy, Qt.MouseButton.LeftButton)
     assert QGuiApplication.clipboard().pixmap().width() == panel.shown.width()
     assert told == [("INFO", "the picture is in the clipboard")]
-
-
-def test_of_many_dots_the_lowest_and_highest_are_drawn_and_all_of_those_that_the_user_looks_closer_at(
-    show, panel, tmp_path, qtbot
-):
-    count = 10_000
-    values = np.random.default_rng(1).normal(size=count)
-    values[5_000] = 9.0
-    table = Table("points", (Column("time", "s"), Column("current", "A")), "current", "time")
-    with RunWriter.create(tmp_path / "run.h5", RunHeader("Dots", "Dots", "1", {}), Layout((table,))) as run:
-        run.emit_block("points", {"time": np.arange(float(count)), "current": values})
-    show(tmp_path / "run.h5")
-    ((_, drawn),) = curves(panel)
-    assert len(drawn) <= 3_000
-    assert drawn.max() == 9.0
-    panel.figure_plot.setXRange(4_900.0, 5_099.0, padding=0.0)
-    panel.figure_plot.plotItem.vb.sigRangeChangedManually.emit([True, False])  # as the wheel does
-    qtbot.waitUntil(lambda: len(curves(panel)[0][0]) == 200, timeout=PATIENCE)
-    spot = panel.figure_plot.viewport().rect().center()
-    qtbot.mouseDClick(panel.figure_plot.viewport(), Qt.MouseButton.LeftButton, pos=spot)
-    qtbot.waitUntil(lambda: len(curves(panel)[0][0]) > 1_000, timeout=PATIENCE)
-    assert panel.figure_plot.view is None
