@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
     from mho.procedures.equations.solve.solve import Solve
     from mho.procedures.equations.worth import solve_unaided
-    from mho.procedures.manifest import described_entries
+    from mho.procedures.manifest import asked_for, described_entries
     from mho.procedures.needs import check_needs
     from mho.procedures.parameters import (
         BooleanParameter,
@@ -96,7 +96,8 @@ __all__ = [
     "Procedure", "ProcedureResult", "Products", "Program", "Programmed", "ProgrammedBlockMatrix",
     "Programmer", "PulseTrain", "PulsedCells", "Read", "Reads", "Refinement", "Refresh", "Refreshed",
     "Response", "Responses", "Retained", "Retention", "Solution", "Solve", "SolveForecast", "Strategy", "Stream", "Sweep",
-    "Sweeps", "Switched", "Switching", "best_enclosure", "check_inside", "check_needs", "check_seed", "chip_of",
+    "Sweeps", "Switched", "Switching", "asked_for", "best_enclosure", "check_inside", "check_needs", "check_seed",
+    "chip_of",
     "counted", "described_entries", "draw_solves", "evenly", "find_procedure", "find_strategy",
     "joined", "known_strategies", "largest_linear", "lines_text", "load_conditions", "lost_cells",
     "make_procedure", "method_name", "nearest", "percent", "quantity", "random_by_active",

@@ -32,7 +32,7 @@ from mho.extensions.report_pages.campaign_facts import (
 )
 from mho.extensions.report_pages.kinds import PLAN, read_plan
 from mho.extensions.report_pages.run_figures import figure_blocks, grouped_pictures, with_captions
-from mho.procedures.manifest import asked_for
+from mho.procedures import asked_for
 from mho.runs import RunFile, outcome_line, status_words
 
 
@@ -101,7 +101,7 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
 # --- how it went ---
 
 
-def _verdict(runs: Sequence[RunCard], skipped: Sequence[SkippedFile], tries: str) -> page.Verdict:
+def _verdict(runs: Sequence[RunCard], skipped: Sequence[SkippedFile], tries: str) -> page.VerdictBox:
     """Return how many of how many runs have finished, why the others have not, and how much of it was simulated."""
     folders: dict[Path, list[RunCard]] = {}
     for run in runs:
@@ -132,7 +132,7 @@ def _verdict(runs: Sequence[RunCard], skipped: Sequence[SkippedFile], tries: str
     paragraphs = [page.Paragraph(one, page.DIM) for one in reasons[:MOST_OUTLIERS]]
     more = page.Folded(f"and {len(reasons) - FIRST_REASONS} more", tuple(paragraphs[FIRST_REASONS:]))
     tried = [page.Paragraph(f"{tries}.", page.DIM)] * bool(tries)
-    return page.Verdict(
+    return page.VerdictBox(
         (*blocks, *paragraphs[:FIRST_REASONS], *([more] * (len(reasons) > FIRST_REASONS)), *tried), tone
     )
 

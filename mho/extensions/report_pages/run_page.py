@@ -29,7 +29,7 @@ from mho.extensions.report_pages import documents as page
 from mho.extensions.report_pages.extracted_parameters import Extracted, extracted
 from mho.extensions.report_pages.run_command import command_of
 from mho.extensions.report_pages.run_figures import figure_blocks, run_pictures
-from mho.procedures.manifest import asked_for
+from mho.procedures import asked_for
 from mho.runs import (
     GOING_ON,
     LogEntry,
@@ -523,7 +523,7 @@ def run_document(path: Path, *, personal: bool = False) -> page.Document:
     return document if personal else page.map_texts(document, page.without_folders)
 
 
-def verdict_box(run: RunFile, summary: Summary) -> page.Verdict:
+def verdict_box(run: RunFile, summary: Summary) -> page.VerdictBox:
     """Return how a run ended, whether its chip was simulated, and every warning."""
     blocks: list[page.Block] = [page.Paragraph(state(run, summary))]
     if summary.bench.preset is not None:
@@ -538,7 +538,7 @@ def verdict_box(run: RunFile, summary: Summary) -> page.Verdict:
         left = f", the first {len(more)} here" if len(paragraphs) > MOST_WARNINGS else ""
         title = f"and {page.counted(len(paragraphs) - FIRST_WARNINGS, 'more warning')}{left}"
         blocks.append(page.Folded(title, tuple(more)))
-    return page.Verdict(tuple(blocks), tone_of(summary))
+    return page.VerdictBox(tuple(blocks), tone_of(summary))
 
 
 def more_figures(run: RunFile) -> Iterator[page.Block]:

@@ -15,7 +15,7 @@ from mho.analysis.figures import LEADING, figures_of, map_figure
 from mho.analysis.reports import Convergence, duration_text, parameter_text, read_bench, read_convergence
 from mho.errors import MhoError, QueueError, RunFileError
 from mho.gui import Safety, SafetyRecord, Use, first_choice, use_of
-from mho.procedures.manifest import asked_for
+from mho.procedures import asked_for
 from mho.running.queue import ACTIVE, ENDED, Job, Lane, Queue, queue_path
 from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands
 from mho.runs import GOING_ON, SUFFIX, Conclusion, Figure, LogEntry, RunFile, Status

@@ -22,7 +22,7 @@ from mho.extensions.report_pages.documents import (
     Picture,
     Pictures,
     TextSpan,
-    Verdict,
+    VerdictBox,
     grid,
     save_page,
 )
@@ -72,7 +72,7 @@ def test_every_block_is_on_the_pages() -> None:
 
 def test_of_what_is_folded_the_head_alone_is_printed() -> None:
     text = text_of(
-        read(Verdict((Paragraph("it failed"),), BAD), Folded("Table reads", (Paragraph("closed"),)))
+        read(VerdictBox((Paragraph("it failed"),), BAD), Folded("Table reads", (Paragraph("closed"),)))
     )
     assert "it failed" in text
     assert "Table reads" in text

@@ -18,7 +18,7 @@ from mho.extensions.report_pages.documents.blocks import (
     Picture,
     Pictures,
     TextSpan,
-    Verdict,
+    VerdictBox,
     Words,
     counted,
     folded,
@@ -33,6 +33,6 @@ from mho.extensions.report_pages.documents.saving import check_page, save_page
 
 __all__ = [
     "BAD", "CODE", "DIM", "DOUBTFUL", "GOOD", "PERSONAL", "Block", "Document", "FactList", "Folded", "Grid",
-    "Heading", "Listing", "Paragraph", "Picture", "Pictures", "TextSpan", "Verdict", "Words", "check_page",
+    "Heading", "Listing", "Paragraph", "Picture", "Pictures", "TextSpan", "VerdictBox", "Words", "check_page",
     "counted", "folded", "grid", "joined", "listing", "map_texts", "plain", "save_page", "without_folders",
 ]  # fmt: skip

@@ -112,14 +112,14 @@ class Folded:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerdictBox:
     """The box at the top of a page: how it went, and what bears on it; its tone is that of the whole page."""
 
     blocks: tuple[Block, ...]
     tone: str = ""
 
 
-Block = Heading | Paragraph | FactList | Grid | Listing | Pictures | Folded | Verdict
+Block = Heading | Paragraph | FactList | Grid | Listing | Pictures | Folded | VerdictBox
 
 
 @dataclass(frozen=True)

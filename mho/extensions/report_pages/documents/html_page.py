@@ -145,7 +145,7 @@ def _block(block: blocks.Block, document: blocks.Document) -> Iterator[str]:
             for one in block.blocks:
                 yield from _block(one, document)
             yield "</div></details>"
-        case blocks.Verdict():
+        case blocks.VerdictBox():
             yield f'<section class="verdict {html(block.tone)}" id="verdict" aria-label="Verdict">'
             for one in block.blocks:
                 yield from _block(one, document)

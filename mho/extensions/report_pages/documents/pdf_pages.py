@@ -93,7 +93,7 @@ class _Composer:
                 yield Preformatted(text, setting.styles()["listing"], maxLineLength=setting.LONGEST_LINE)
             case blocks.Pictures():
                 yield from self._pictures(block.pictures)
-            case blocks.Verdict():
+            case blocks.VerdictBox():
                 for one in block.blocks:
                     yield from self.flowables(one)
             case blocks.Folded() if not self.unfolded:
