@@ -122,7 +122,10 @@ class ByHand(Procedure[dict[str, Any]]):
         waiting_since = looked = time.monotonic()
         lives = False
         while time.monotonic() - waiting_since < self.idle:
-            stream.pace("waiting for an act", done["acts"], 0)
+            paused = stream.control.pausing
+            stream.pace("waiting for an act", done["acts"], 0, now=paused)
+            if paused:  # the bench was at rest meanwhile: what was held and connected is not any more
+                plan.rest()
             looked, before = time.monotonic(), looked
             if lives:
                 bench.wait_until(bench.now() + looked - before)  # on a virtual bench time goes on as well

@@ -13,7 +13,7 @@ from queue_runners import Desk, eventually, running
 
 import mho
 from mho.errors import Aborted, InputError, QueueError
-from mho.procedures.stream import ActChanged, ActWanted, Control, Event, Row
+from mho.procedures.stream import ActChanged, ActWanted, Control, Event, Paused, Resumed, Row
 from mho.running.by_hand import ByHand
 from mho.running.continuing import rerun
 from mho.running.queue import BY_HAND, JobStatus, Order
@@ -171,6 +171,25 @@ def test_touches_and_readings_are_in_the_run_file_of_the_session_beside_its_acts
         assert "touches by hand" in " ".join(map(str, run.provenance.values()))
     with pytest.raises(InputError, match="touches by hand"):
         rerun(read.path, output=tmp_path / "again.h5")
+
+
+def test_after_a_pause_no_cell_is_connected_and_nothing_is_held(tmp_path: Path) -> None:
+    with session(tmp_path) as (control, heard):
+        done(control, heard, "form")
+        touched(control, heard, "board", "connect", array="multiply", row=3.0, column=4.0)
+        touched(control, heard, "smu", "source", voltage=0.2)
+        held = rows(heard, "smu")
+        touched(control, heard, "smu", "measure", voltage=0.2)
+        control.pausing = True
+        eventually(lambda: any(isinstance(one, Paused) for one in heard))
+        control.pausing = False
+        eventually(lambda: any(isinstance(one, Resumed) for one in heard))
+        touched(control, heard, "smu", "measure", voltage=0.2)
+        before, after = rows(heard, "smu")[len(held) :]
+        pulse = touched(control, heard, "pulser", "pulse")
+    assert before["current"] > 1e-6
+    assert abs(after["current"]) < 0.02 * before["current"]
+    assert "no cell is connected" in pulse.outcome
 
 
 def test_a_session_of_acts_alone_keeps_the_virtual_time(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QImage, QTextCursor, QTextDocument
@@ -34,20 +34,29 @@ def pages_folder() -> Path | None:
     return None
 
 
-def page_titles(folder: Path, words: str = "") -> Iterator[tuple[str, Path]]:
-    """Yield title and path of each page that has all `words`, in its title or text, those with them in the title first."""
-    wanted = words.casefold().split()
-    in_title, in_text = [], []
+class PageText(NamedTuple):
+    """A page: its title, where it is, and its words, folded."""
+
+    title: str
+    path: Path
+    text: str
+
+
+def read_pages(folder: Path) -> list[PageText]:
+    """Return all pages in a folder and those below it."""
+    pages = []
     for path in sorted(folder.rglob("*.md")):
         text = path.read_text("utf-8")
-        title = next(
-            (line.lstrip("# ").strip() for line in text.split("\n") if line.startswith("#")), path.stem
-        )
-        if all(word in title.casefold() for word in wanted):
-            in_title.append((title, path))
-        elif all(word in text.casefold() for word in wanted):
-            in_text.append((title, path))
-    yield from (*in_title, *in_text)
+        heading = next((line for line in text.split("\n") if line.startswith("#")), path.stem)
+        pages.append(PageText(heading.lstrip("# ").strip(), path, text.casefold()))
+    return pages
+
+
+def pages_with(pages: Sequence[PageText], words: str) -> list[PageText]:
+    """Return the pages that have all `words`, in title or text, those with them in the title first."""
+    wanted = words.casefold().split()
+    found = [page for page in pages if all(word in page.text for word in wanted)]
+    return sorted(found, key=lambda page: not all(word in page.title.casefold() for word in wanted))
 
 
 def anchor_of(heading: str) -> str:
@@ -84,7 +93,7 @@ class Documentation(QDialog):
 
     def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._folder = folder
+        self._pages = read_pages(folder)  # once: a search is made at each key
         self.setWindowTitle("mho, documentation")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(1100, 760)
@@ -117,9 +126,9 @@ class Documentation(QDialog):
 
     def _list(self, words: str) -> None:
         self.titles.clear()
-        for title, path in page_titles(self._folder, words):
-            item = QListWidgetItem(title, self.titles)
-            item.setData(Qt.ItemDataRole.UserRole, str(path))
+        for page in pages_with(self._pages, words):
+            item = QListWidgetItem(page.title, self.titles)
+            item.setData(Qt.ItemDataRole.UserRole, str(page.path))
 
     def _open(self, item: QListWidgetItem) -> None:
         self.show_page(Path(item.data(Qt.ItemDataRole.UserRole)))

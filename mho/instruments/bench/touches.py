@@ -40,6 +40,8 @@ class Value(NamedTuple):
         Limits of a number, in its unit.
     choices : tuple of str
         What a text may be; empty for any.
+    whole : bool
+        Whether a number has to be whole.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Value(NamedTuple):
     lowest: float = -math.inf
     highest: float = math.inf
     choices: tuple[str, ...] = ()
+    whole: bool = False
 
     def checked(self, value: Any, who: str) -> float | str:
         """Return a value of this kind within its limits; `InputError` for any other."""
@@ -57,6 +60,8 @@ class Value(NamedTuple):
                 raise InputError(f"{who}: {self.name} is {value!r}{there}")
             return value
         number = given.finite(value, f"{who}: {self.name}", self.unit)
+        if self.whole and number != int(number):
+            raise InputError(f"{who}: {self.name} is {number:g}; give a whole number")
         if not self.lowest <= number <= self.highest:
             unit = f" {self.unit}" if self.unit else ""
             raise InputError(
@@ -179,7 +184,7 @@ def _of_pulser(file: BenchFile) -> tuple[str, tuple[Touch, ...], Mapping[str, st
                 Value("line", "", lines[0], choices=lines),
                 Value("voltage", "V", FIRST_PULSE, -highest, highest),
                 Value("width", "s", min(FIRST_WIDTH, longest), 0.0, longest),
-                Value("count", "", 1.0, 1.0, MOST_PULSES),
+                Value("count", "", 1.0, 1.0, MOST_PULSES, whole=True),
             ),
         ),
     ), {}  # fmt: skip
@@ -203,8 +208,8 @@ def _of_cell(file: BenchFile, arrays: Mapping[str, tuple[int, int]]) -> Touch:
         "connect", "take every source to 0 V and connect a cell, its word line on",
         (
             Value("array", "", names[0], choices=names),
-            Value("row", "", 0.0, 0.0, rows),
-            Value("column", "", 0.0, 0.0, columns),
+            Value("row", "", 0.0, 0.0, rows, whole=True),
+            Value("column", "", 0.0, 0.0, columns, whole=True),
             Value("path", "", paths[0], choices=paths),
             Value("gate", "V", gate, -highest, highest),
         ),
@@ -232,7 +237,7 @@ def _of_switch(
 def _of_chuck(file: BenchFile) -> tuple[str, tuple[Touch, ...], Mapping[str, str]]:
     entry = file.instruments.chuck
     assert entry is not None
-    to = Value("temperature", "K", max(entry.lowest, 298.15), entry.lowest, entry.highest)
+    to = Value("temperature", "K", min(max(entry.lowest, 298.15), entry.highest), entry.lowest, entry.highest)
     ramp = Value("rate", "K/min", entry.ramp, 0.1, entry.ramp)
     touch = Touch("heat", "ramp to a temperature, and hold it until the heater is switched off", (to, ramp))
     return f"{entry.lowest:g} to {entry.highest:g} K", (touch,), {"temperature": "K"}
@@ -464,7 +469,7 @@ class Hands:
         return {"voltage": float(reading.voltage), "current": current}
 
     def _pulse(self, role: str, line: str, voltage: float, width: float, count: float) -> Touched:
-        times = given.count(int(count) if count == int(count) else count, "count of pulses", MOST_PULSES)
+        times = int(count)
         entry, pulser = self._bench.file.instruments.pulser, self._opened[role]
         assert entry is not None
         channel = next(number for number, name in entry.channels.items() if name == line)
@@ -505,7 +510,8 @@ class Hands:
         return Touched("inputs " + ", ".join(f"{one:.5g}" for one in answers[0]) + " V")
 
     def _connect(self, role: str, array: str, row: float, column: float, path: Any, gate: float) -> Touched:
-        cell = Cell(array, int(row), int(column))
+        shapes = given.shapes_of_arrays(self._bench.chip_text)
+        cell = given.cell(Cell(array, int(row), int(column)), shapes)  # the arrays may differ in size
         self.rest()
         self.touched = True
         self._bench.connect(cell, path, gate)

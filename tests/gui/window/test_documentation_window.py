@@ -10,7 +10,14 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QAction
 
 from mho.gui.window import documentation
-from mho.gui.window.documentation import WIDEST, Documentation, anchor_of, page_titles, pages_folder
+from mho.gui.window.documentation import (
+    WIDEST,
+    Documentation,
+    anchor_of,
+    pages_folder,
+    pages_with,
+    read_pages,
+)
 from mho.gui.window.main_window import MainWindow
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -71,4 +78,5 @@ def test_pictures_are_no_wider_than_the_page(pages: Documentation) -> None:
 
 def test_headings_have_the_names_by_which_links_go_to_them() -> None:
     assert anchor_of("C_f, as a designer chooses it") == "c_f-as-a-designer-chooses-it"
-    assert dict(page_titles(DOCS, "bench by hand"))["The bench by hand"] == DOCS / "bench-by-hand.md"
+    first, *_ = pages_with(read_pages(DOCS), "bench by hand")
+    assert (first.title, first.path) == ("The bench by hand", DOCS / "bench-by-hand.md")

@@ -120,10 +120,11 @@ def test_pulses_by_hand_form_a_cell_and_no_more_than_it_bears_goes_to_a_formed_o
         ("smu", "fly", {}, r"smu cannot 'fly'; it can source, measure"),
         ("nobody", "off", {}, r"no instrument 'nobody'; there are smu"),
         ("pulser", "pulse", {"width": 1.0}, r"width is 1 s, beyond"),
-        ("pulser", "pulse", {"count": 1.5}, r"count of pulses"),
+        ("pulser", "pulse", {"count": 1.5}, r"count is 1.5; give a whole number"),
         ("pulser", "pulse", {"line": "word line"}, r"line is 'word line'; there are bit line, source line"),
         ("daq", "exchange", {"voltages": "0.1, x"}, r"give numbers with commas"),
         ("daq", "exchange", {"voltages": "2"}, r"voltage of 2 V exceeds the limit of 1 V"),
+        ("board", "connect", {"row": 1.5}, "row is 1.5; give a whole number"),
         ("board", "connect", {"row": 1024.0}, "row is 1024, beyond 0 to 1023"),
     ],
 )
