@@ -101,8 +101,8 @@ class Procedure(Generic[Result]):
         result = procedure.execute(plan, bench, stream)  # acts
         conclusion = procedure.conclude(plan, result)   # says what came of it, in one line
 
-    Bad input is thus refused before anything is done. A short experiment implements only `layout` and `execute`; its
-    plan is then None. It need not clean up: the bench makes itself safe.
+    Bad input is thus refused before anything is done. A short experiment implements only `execute`, and `layout` if it
+    records more than its result; its plan is then None. It need not clean up: the bench makes itself safe.
 
     ``class Own(Procedure[OwnResult])`` says to type checkers what `execute` and `mho.run` return; it need not.
 
@@ -186,8 +186,8 @@ class Procedure(Generic[Result]):
         return given
 
     def layout(self, plan: Any) -> Layout:
-        """Declare the contents of the run file."""
-        raise NotImplementedError
+        """Declare the contents of the run file; without tables, maps and arrays it holds the result alone."""
+        return Layout()
 
     def execute(self, plan: Any, bench: Bench, stream: Stream) -> Result:
         """Run the procedure and return the result, which the run file stores.

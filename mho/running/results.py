@@ -75,7 +75,7 @@ class StoredResult:
 def stored_result(result: object) -> StoredResult:
     """Return what a run file keeps of what `execute` returned.
 
-    `result`: a mapping, a dataclass (its `path` is the run file's, and left out), or one value, which is kept
+    `result`: a mapping, a dataclass (its `path` is the run file's, and left out), a named tuple, or one value, kept
         as ``result``; None is nothing. A number or an array with a unit is a pair, ``(3e-6, "S")``. Of an
         object with a mapping as its `summary` that is kept, with the units that its `units` gives by name.
     `RunFileError` naming the first thing in it that cannot be kept, and its type.
@@ -89,6 +89,8 @@ def stored_result(result: object) -> StoredResult:
             for field in dataclasses.fields(summary)
             if field.name != "path"
         }
+    elif isinstance(summary, tuple) and hasattr(summary, "_asdict"):
+        summary = summary._asdict()
     units: dict[str, str] = {}
     if isinstance(summary, Mapping):
         values: dict[str, Any] = _plain(summary, "", units, DEEPEST)

@@ -42,6 +42,26 @@ def test_the_experiment_takes_at_most_thirty_lines():
     assert len(whole.splitlines()) <= MOST_LINES
 
 
+RATIO = next(block["text"] for block in BLOCK.finditer(PAGE) if "class Ratio" in block["text"])
+BARE = "from mho import Procedure\nclass Ratio(Procedure):\n    def execute(self, plan, bench, stream):\n        pass\n"
+
+
+@pytest.mark.parametrize("text", [RATIO, BARE], ids=["of the page", "bare"])
+def test_a_procedure_needs_no_more_than_execute_on_any_surface(shell: Shell, folder: Path, text: str) -> None:
+    Path("ratio.py").write_text(text, "utf-8")
+    for words in (
+        "run ratio.py:Ratio --seed 1 --output a.h5", "show a.h5", "plot a.h5", "report a.h5 --output a.html", "verify a.h5",
+        "rerun a.h5 --trust", "rehearse simulated ratio.py:Ratio", "queue add ratio.py:Ratio", "queue list",
+        "runner --drain", "runs", "export a.h5 --to csv --output out", "export a.h5 --to netcdf",
+    ):  # fmt: skip
+        code, out, err = shell(*words.split())
+        assert (code, "Traceback" in err) == (0, False), (words, out, err)
+        assert words != "show a.h5" or text == BARE or re.search(r"window +0\.9", out)
+    with RunFile("a.h5") as file:
+        assert file.status is Status.FINISHED
+        assert text == BARE or file.summary["window"] == 0.9
+
+
 @pytest.mark.thorough
 def test_the_page_can_be_followed(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     followed = []

@@ -200,7 +200,7 @@ def _grid(planes: int, maps: int) -> tuple[int, int]:
 
 def _fill(sheet: Sheet, planes: Sequence[Drawing], maps: Sequence[Drawing]) -> None:
     if not planes and not maps:
-        say_nothing_there(sheet.subplots(), "", "nothing measured yet")
+        say_nothing_there(sheet.subplots(), "", "no table or map with a measurement")
         return
     columns, rows = _grid(len(planes), len(maps))
     shares = [float(columns)] * bool(planes) + [1.05] * bool(maps)

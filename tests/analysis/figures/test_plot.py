@@ -136,7 +136,7 @@ def test_a_run_of_another_kind_is_drawn_as_its_procedure_declared_it(tmp_path):
     np.testing.assert_allclose(points.lines[0].get_xydata(), np.outer(np.linspace(0, 1, 11), [1, 10]))
 
     words = {text.get_text() for text, _ in drawn_texts(draw(run_samples.empty_run(tmp_path / "empty.h5")))}
-    assert "nothing measured yet" in words
+    assert "no table or map with a measurement" in words
 
 
 @pytest.mark.thorough
