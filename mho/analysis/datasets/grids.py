@@ -3,14 +3,16 @@
 Most tables are written by loops within each other: the innermost column changes from row to row, the next one each time
 that the inner one has gone through all its values. Such a grid is found column by column, block by block, in flat memory.
 Rows in another order, as after sorting or with cells taken at random, are found among the whole numbers of a table that
-fits into memory. What is no full grid is none: no outer product is ever made of it.
+fits into memory. Rows that fill at least half of a grid, as those of a sweep that was stopped, are such a grid with gaps;
+no sparser outer product is ever made of a table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,7 @@ class TableGrid:
 
     # The values of each key column, by its name: the dimensions, the slowest first
     coordinates: Mapping[str, NDArray[Any]]
-    # The row of each point, in the shape of the grid; None where the rows lie in its order
+    # The row of each point, in the shape of the grid, -1 in a gap; None where the rows lie in its order
     order: NDArray[np.int64] | None = None
 
     @property
@@ -145,20 +147,62 @@ def _sorted(candidates: Sequence[GridCandidate], rows: int) -> TableGrid | None:
     """Return a grid of whole numbers, and of what is declared, whose rows lie in any order; its coordinates rise."""
     if rows > MOST_SORTED_ROWS:
         return None
-    keys: list[tuple[str, NDArray[Any], NDArray[np.intp]]] = []
+    keys = [
+        (one.name, *np.unique(one.read(0, rows), return_inverse=True))
+        for one in candidates
+        if (one.counts or one.declared) and not _is_all_different(one, rows)
+    ]
+    keys = [key for key in keys if 1 < len(key[1]) < rows and np.array_equal(key[1], key[1])]
+    grids = (
+        _laid_out([keys[place] for place in chosen])
+        for chosen in _subsets([len(key[1]) for key in keys], rows)
+    )
+    return next(filter(None, grids), None)
+
+
+_Key = tuple[
+    str, NDArray[Any], NDArray[np.intp]
+]  # a column's name, its different values, and each row's place in them
+
+
+def _laid_out(keys: Sequence[_Key]) -> TableGrid | None:
+    """Return the grid of some columns, with gaps; None where two rows are at one point."""
+    shape = tuple(len(values) for _, values, _ in keys)
+    points = np.ravel_multi_index(tuple(places.reshape(-1) for _, _, places in keys), shape)
+    order = np.full(math.prod(shape), -1, np.int64)
+    order[points] = np.arange(len(points))
+    if np.count_nonzero(order >= 0) < len(points):
+        return None
+    return TableGrid({name: values for name, values, _ in keys}, order.reshape(shape))
+
+
+def grid_with_gaps(
+    candidates: Sequence[GridCandidate], rows: int, names: Collection[str] = ()
+) -> TableGrid | None:
+    """Return the smallest grid of which the rows of a table fill at least half, each at a point of its own.
+
+    `names`: its columns, where they are known: then it may be emptier. None where there is none.
+    """
+    if not 0 < rows <= MOST_SORTED_ROWS:
+        return None
+    keys: list[_Key] = []
     for one in candidates:
-        if (one.counts or one.declared) and not _is_all_different(one, rows):
+        if one.name in names or not (names or _is_all_different(one, rows)):
             values, places = np.unique(one.read(0, rows), return_inverse=True)
-            if 1 < len(values) < rows and rows % len(values) == 0 and np.array_equal(values, values):
-                keys.append((one.name, values, places.reshape(-1)))
-    for chosen in _subsets([len(values) for _, values, _ in keys], rows):
-        shape = tuple(len(keys[place][1]) for place in chosen)
-        points = np.ravel_multi_index(tuple(keys[place][2] for place in chosen), shape)
-        order = np.full(rows, -1, np.int64)
-        order[points] = np.arange(rows)
-        if (order >= 0).all():
-            return TableGrid({keys[place][0]: keys[place][1] for place in chosen}, order.reshape(shape))
-    return None
+            if np.array_equal(values, values) and (names or 1 < len(values) <= rows / 2):
+                keys.append((one.name, values, places))
+    if names:
+        keys.sort(key=lambda key: list(names).index(key[0]))
+        full = len(keys) == len(names) and math.prod(len(key[1]) for key in keys) <= MOST_SORTED_ROWS
+        return _laid_out(keys) if full else None
+    chosen = [
+        some
+        for count in range(2, MOST_DIMENSIONS + 1)
+        for some in combinations(keys, count)
+        if rows <= math.prod(len(key[1]) for key in some) <= 2 * rows
+    ]
+    chosen.sort(key=lambda some: math.prod(len(key[1]) for key in some))
+    return next(filter(None, map(_laid_out, chosen)), None)
 
 
 def _is_all_different(column: GridCandidate, rows: int) -> bool:

@@ -82,7 +82,8 @@ class Run(RunFile):
         """Return a table as a Dataset, or a map or an array as a DataArray, read when its values are asked for.
 
         Where the rows of a table are a full grid of some of its columns, cycle x row x column, these are the dimensions,
-        with their values as coordinates; otherwise the dimension is ``row_number``. See `mho.analysis.datasets.grids`. A
+        with their values as coordinates; NaN where nothing was measured, as long as the rows fill half of the grid (whole
+        numbers become floats then). Otherwise the dimension is ``row_number``. See `mho.analysis.datasets.grids`. A
         map has the dimensions time, row and column. Units are ``attrs["units"]``, as pint-xarray has them.
 
         Parameters
@@ -93,7 +94,7 @@ class Run(RunFile):
         chunks : optional
             As of ``xarray.Dataset.chunk``: the values are arrays of dask.
         grid : bool
-            False keeps a table as rows.
+            False keeps a table as rows, a long table without gaps.
 
         Raises
         ------

@@ -128,7 +128,7 @@ class Runs(Sequence[Run]):
         Returns
         -------
         xarray.Dataset
-            Points that a run does not have are NaN. Seed and preset are coordinates, too.
+            Points that a run does not have, as one that was stopped, are NaN. Seed and preset are coordinates, too.
 
         Raises
         ------

@@ -7,7 +7,7 @@ anew where it was closed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid
+from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid, grid_with_gaps
 from mho.runs import RunFile
 
 BLOCK_BYTES = 8 << 20  # read at a time
@@ -131,9 +131,18 @@ def of_array(run: RunFile, name: str) -> StoredValues:
     return StoredValues(run.path, "arrays", name, "", stored.shape, stored.dtype, *facts, run=run)
 
 
-def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> TableGrid | None:
+def grid_of(
+    run: RunFile,
+    table: str,
+    rows: int,
+    *,
+    lines: bool = True,
+    gaps: bool = False,
+    names: Collection[str] = (),
+) -> TableGrid | None:
     """Return the grid that the first `rows` rows of a table fill, None where there is none; `lines` as of `find_grid`.
 
+    With `gaps`, one that they fill in part, see `grid_with_gaps`; that of the columns `names`, where they are known.
     What the table plots is no key of it.
     """
     signal, axis = run.plotted(table)
@@ -145,4 +154,7 @@ def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> Table
         if number and (column != signal or column in declared):
             read = partial(run.column, table, column)
             candidates.append(GridCandidate(column, stored.dtype, read, column in declared))
-    return find_grid(candidates, rows, lines=lines)
+    grid = None if names else find_grid(candidates, rows, lines=lines)
+    if gaps and grid is None:
+        return grid_with_gaps(candidates, rows, names)
+    return grid

@@ -31,7 +31,9 @@ class LazyValues(BackendArray):  # type: ignore[misc]
         self._grid = grid
         self._order = order
         self.shape = (*grid, *values.shape[1:])
-        self.dtype = values.dtype
+        self._gaps = order is not None and bool((order < 0).any())
+        whole = self._gaps and values.dtype.kind in "biu"
+        self.dtype = np.dtype("f8") if whole else values.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(
@@ -46,18 +48,26 @@ class LazyValues(BackendArray):  # type: ignore[misc]
             if step > 0:
                 return np.asarray(self._values.read(start, max(start, stop))[::step][own])
         rows = rows_of(self._grid, self._order, along)
-        return np.asarray(self._values.take(rows)[(slice(None),) * rows.ndim + key[len(self._grid) :]])
+        taken = self._values.take(np.maximum(rows, 0)).astype(self.dtype, copy=False)
+        if self._gaps:
+            taken[rows < 0] = np.nan
+        return np.asarray(taken[(slice(None),) * rows.ndim + key[len(self._grid) :]])
 
 
-def labelled(run: RunFile, name: str, *, grid: bool = True) -> xarray.Dataset | xarray.DataArray:
-    """Return a table as a Dataset, a map or an array as a DataArray; see `mho.analysis.datasets.run.Run.to_xarray`."""
+def labelled(
+    run: RunFile, name: str, *, grid: bool = True, names: Sequence[str] = ()
+) -> xarray.Dataset | xarray.DataArray:
+    """Return a table as a Dataset, a map or an array as a DataArray; see `mho.analysis.datasets.run.Run.to_xarray`.
+
+    `names`: the columns that are the dimensions of a table, where they are known.
+    """
     kind, _, own = name.partition("/")
     if kind == "maps" and own:
         return _map(run, own)
     if kind == "arrays" and own:
         return _array(run, own)
     if name in run.tables:
-        return _table(run, name, grid)
+        return _table(run, name, grid, names)
     if name in run.maps:
         return _map(run, name)
     if name in run.arrays:
@@ -68,10 +78,10 @@ def labelled(run: RunFile, name: str, *, grid: bool = True) -> xarray.Dataset | 
     )
 
 
-def _table(run: RunFile, name: str, as_grid: bool) -> xarray.Dataset:
+def _table(run: RunFile, name: str, as_grid: bool, names: Sequence[str]) -> xarray.Dataset:
     rows = run.length(name)
     units = run.units(name)
-    grid = grid_of(run, name, rows) if as_grid else None
+    grid = grid_of(run, name, rows, gaps=True, names=names) if as_grid else None
     dimensions: tuple[str, ...]
     shape: tuple[int, ...]
     if grid is None:
@@ -148,29 +158,42 @@ def stack(
     table = table_of(rows.values())
     names = list(dict.fromkeys([*ALWAYS, *([] if dim == "run" else [dim]), *by]))
     columns = {one: column_of(one, table.columns) for one in names if one != "run"}
-    reason = "there are no runs"
-    pieces: list[xarray.Dataset] = []
-    places: list[int] = []
-    for run in runs:
-        try:
-            piece = labelled(run, name).load()
-            pieces.append(piece.to_dataset() if isinstance(piece, xarray.DataArray) else piece)
-            places.append(list(rows).index(run.path))
-        except RunFileError as error:
-            reason = str(error)
-            skip(run.path, reason)
-    if not pieces:
-        raise InputError(f"no run has {name!r}: {reason}")
+    pieces = _pieces(runs, name, skip)
+    laid_out = [list(map(str, piece.indexes)) for piece in pieces.values()]
+    if any(
+        one != laid_out[0] for one in laid_out
+    ):  # some are no full grid, or one of fewer columns: as the fullest one
+        pieces = _pieces(runs, name, skip, names=max(laid_out, key=len))
+        if len({tuple(piece.indexes) for piece in pieces.values()}) > 1:
+            pieces = _pieces(runs, name, skip, grid=False)
+    places = [list(rows).index(path) for path in pieces]
     stems = [list(rows)[place].stem for place in places]
     along: dict[str, Any] = {"run": (dim, stems)}
     for one, column in columns.items():
         unit = table.units.get(column)
         along[one] = (dim, _values(table, column, places), {"units": unit} if unit else {})
     stacked: xarray.Dataset = xarray.concat(
-        _comparable(pieces), dim, join="outer", data_vars="all", coords="different", compat="equals",
+        _comparable(list(pieces.values())), dim, join="outer", data_vars="all", coords="different", compat="equals",
         combine_attrs="drop_conflicts",
     )  # fmt: skip
     return stacked.assign_coords(along)
+
+
+def _pieces(
+    runs: Iterable[RunFile], name: str, skip: Callable[[Path, str], None], **how: Any
+) -> dict[Path, xarray.Dataset]:
+    """Return what each run that has it calls `name`, by the runs' paths; `how` as of `labelled`."""
+    pieces, reason = {}, "there are no runs"
+    for run in runs:
+        try:
+            piece = labelled(run, name, **how).load()
+            pieces[run.path] = piece.to_dataset() if isinstance(piece, xarray.DataArray) else piece
+        except RunFileError as error:
+            reason = str(error)
+            skip(run.path, reason)
+    if not pieces:
+        raise InputError(f"no run has {name!r}: {reason}")
+    return pieces
 
 
 def _values(table: RunTable, column: str, places: Sequence[int]) -> Any:
@@ -186,16 +209,16 @@ def _comparable(pieces: list[xarray.Dataset]) -> list[xarray.Dataset]:
     """Return datasets whose coordinates can be joined.
 
     Measured times differ from run to run: joined, each run would have its own points, and NaN at those of all others. So a
-    dimension of broken numbers that are not the same in all runs counts its points instead.
+    dimension of broken numbers of which no run has all counts its points instead.
     """
-    first = pieces[0]
-    for name in [str(name) for name in first.dims]:
+    for name in [str(name) for name in pieces[0].dims]:
         own = [piece.get(name) for piece in pieces]
         if any(one is None or one.dtype.kind != "f" for one in own):
             continue
-        if all(one is not None and np.array_equal(one, first[name]) for one in own):
+        longest = max(own, key=len)
+        if all(np.isin(one, longest).all() for one in own):
             continue
-        number = ROW_NUMBER if len(first.indexes) == 1 else f"{name}_number"
+        number = ROW_NUMBER if len(pieces[0].indexes) == 1 else f"{name}_number"
         for place, piece in enumerate(pieces):
             values = piece[name].variable.to_base_variable()
             counted = piece.drop_vars(name).rename({name: number})

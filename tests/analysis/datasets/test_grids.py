@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid, rows_of
+from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid, grid_with_gaps, rows_of
 
 
 def candidates(columns: dict[str, np.ndarray], declared: tuple[str, ...] = ()) -> list[GridCandidate]:
@@ -137,3 +137,33 @@ def test_a_long_table_is_looked_at_in_little_memory():
     tracemalloc.stop()
     assert grid.shape == (100_000, 6, 5)
     assert peak < 6e6  # half of one column
+
+
+@given(st.data())
+def test_rows_that_fill_half_of_a_grid_are_one_with_gaps(data):
+    columns = looped(gate=[0.1, 0.2, 0.3], cell=[0, 1, 2, 5])
+    left = sorted(data.draw(st.sets(st.integers(0, 11), min_size=8, max_size=12)))
+    some = {name: values[left] for name, values in columns.items()}
+    grid = grid_with_gaps(candidates(some), len(left))
+    assert grid is not None
+    assert set(grid.coordinates) == {"gate", "cell"}
+    filled = grid.order >= 0
+    assert sorted(grid.order[filled]) == list(range(len(left)))
+    for axis, (name, values) in enumerate(grid.coordinates.items()):
+        at = np.nonzero(filled)[axis]
+        np.testing.assert_array_equal(values[at], some[name][grid.order[filled]])
+
+
+def test_a_point_that_is_there_twice_makes_no_grid_with_gaps():
+    columns = looped(gate=[0.1, 0.2, 0.3], cell=[0, 1, 2, 5])
+    twice = {name: np.append(values, values[:1]) for name, values in columns.items()}
+    assert grid_with_gaps(candidates(twice), 13) is None
+    assert grid_with_gaps(candidates(twice), 13, ("gate", "cell")) is None
+
+
+def test_a_sparse_table_is_no_grid_unless_its_columns_are_known():
+    columns = {"row": np.arange(6) // 2, "column": np.array([0, 1, 2, 3, 4, 5])}
+    assert grid_with_gaps(candidates(columns), 6) is None
+    grid = grid_with_gaps(candidates(columns), 6, ("column", "row"))
+    assert list(grid.coordinates) == ["column", "row"]
+    assert grid.shape == (6, 3)

@@ -10,6 +10,7 @@ import pytest
 from endurance_runs import conductances, endurance_run
 
 import mho
+from mho import Column, IntegerParameter, Layout, Procedure, Table
 from mho.analysis.datasets.runs import SkippedRunWarning
 from mho.errors import InputError, RunFileError
 
@@ -118,6 +119,43 @@ def test_runs_of_other_lengths_are_filled_up(folder):
     )
     assert stack["conductance"].sizes == {"run": 2, "row_number": 7}
     assert np.isnan(stack["conductance"][1]).sum() == 2
+
+
+class Sweep(Procedure):
+    """Four gates at six cells, of which the last ones are left out."""
+
+    rows = IntegerParameter("Rows", default=24)
+
+    def layout(self, plan):
+        columns = (
+            Column("gate", "V"),
+            Column("cell", dtype="u2"),
+            Column("count", dtype="i4"),
+            Column("current", "A"),
+        )
+        return Layout((Table("sweep", columns),))
+
+    def execute(self, plan, bench, stream):
+        for k in range(self.rows):
+            stream.record("sweep", gate=0.1 * (k // 6), cell=k % 6, count=k % 5, current=1e-6 * k)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 6, 7, 15, 23])
+def test_a_stopped_sweep_is_nan_where_nothing_was_measured(rows, tmp_path):
+    for seed, count in ((1, 24), (2, rows)):
+        mho.run(Sweep(rows=count), "arrays", seed=seed, output=tmp_path / f"{seed}.h5")
+    stack = mho.open_runs(tmp_path).to_xarray("sweep", dim="seed")
+    assert stack["current"].sizes == {"seed": 2, "gate": 4, "cell": 6}
+    measured = np.where(np.arange(24) < rows, np.arange(24), np.nan).reshape(4, 6)
+    np.testing.assert_allclose(stack["current"].sel(seed=2), 1e-6 * measured)
+    np.testing.assert_array_equal(stack["count"].sel(seed=2), measured % 5)
+    with mho.open_run(tmp_path / "2.h5") as run:
+        assert run.to_xarray("sweep", grid=False).sizes == {"row_number": rows}
+        if rows > 12:
+            alone = run.to_xarray("sweep")
+            assert set(alone.sizes) == {"gate", "cell"}
+            assert np.isfinite(alone["current"]).sum() == rows
+            assert alone["current"].isel(gate=-1, cell=-1).isnull() == (rows % 6 > 0)
 
 
 def test_runs_without_the_table_are_left_out_and_named(folder, solved):
