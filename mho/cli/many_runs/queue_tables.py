@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli.terminal.terminal import plain_table
+from mho.cli.terminal.terminal import ListColumn, Terminal, plain_table
 from mho.running.queue import (
     ACTIVE,
     ENDED,
@@ -42,7 +42,7 @@ def print_jobs(
     jobs: Sequence[Job],
     lanes: Sequence[Lane],
     runners: Mapping[str, RunnerState | str | None],
-    console: Console,
+    console: Terminal,
     totals: Sequence[Total],
 ) -> None:
     """Print unsafe benches, the jobs as a table, the remaining work, and held queues with the reason.
@@ -54,7 +54,7 @@ def print_jobs(
     if not jobs:
         console.print("the queue is empty")
     else:
-        console.print(_table(jobs, runners))
+        console.print_list(_columns(jobs, runners))
     left_out = sum(total.count for total in totals) - len(jobs)
     if left_out > 0:
         console.print(f"and {left_out} more: --all shows them")
@@ -88,22 +88,21 @@ def _print_warnings(lanes: Iterable[Lane], console: Console) -> None:
             console.print(lane.on_word, style="bold yellow", markup=False)
 
 
-def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None]) -> Table:
+def _columns(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None]) -> list[ListColumn]:
+    benches = [Path(job.order.bench).stem for job in jobs]
+    outcomes = [
+        _so_far(job, runners) or job.outcome or ("" if job.run is None else job.run.name) for job in jobs
+    ]
     several = len({job.order.bench for job in jobs}) > 1
-    table = Table(box=None, pad_edge=False)
-    for name in ("job", "status", "procedure", *(["bench"] if several else []), "expected", "took", "what"):
-        table.add_column(
-            name,
-            justify="right" if name in ("job", "expected", "took") else "left",
-            no_wrap=name not in ("procedure", "bench", "what"),
-            overflow="fold",
-        )
-    for job in jobs:
-        bench = [Path(job.order.bench).stem] if several else []
-        outcome = _so_far(job, runners) or job.outcome or ("" if job.run is None else job.run.name)
-        cells = job.order.in_words(), *bench, expected_text(job.estimate), duration(took(job)), outcome
-        table.add_row(str(job.id), Text(job.status, status_colour(job)), *cells)
-    return table
+    return [
+        ListColumn("job", [str(job.id) for job in jobs], right=True),
+        ListColumn("status", [Text(job.status, status_colour(job)) for job in jobs]),
+        ListColumn("procedure", [job.order.in_words() for job in jobs], 1, least=14),
+        *([ListColumn("bench", benches, 2, least=10)] if several else []),
+        ListColumn("expected", [expected_text(job.estimate) for job in jobs], 4, right=True),
+        ListColumn("took", [duration(took(job)) for job in jobs], 5, right=True),
+        ListColumn("what", outcomes, 3, least=26),
+    ]
 
 
 def status_colour(job: Job) -> str:

@@ -18,7 +18,7 @@ from mho.analysis.reports import duration_text, quantity_text
 from mho.cli.options import AsJson, RunsFolder, grouped
 from mho.cli.run_files.show import STYLES, status_style
 from mho.cli.terminal.stages import Stages
-from mho.cli.terminal.terminal import Terminal
+from mho.cli.terminal.terminal import ListColumn, Terminal
 from mho.errors import InputError, RunFileError
 from mho.runs import IndexedRun, Labels, RunIndex, Status, outcome_line, runs_folder
 from mho.runs.index import NEWEST_FIRST, UNREADABLE, CardName, Links, ResultQuantity, labelled
@@ -162,22 +162,15 @@ def chosen_columns(names: str, sort: str, index: RunIndex) -> list[CardName]:
 
 
 def print_runs(
-    runs: Sequence[IndexedRun], total: int, console: Console, columns: Sequence[CardName], index: RunIndex, *,
+    runs: Sequence[IndexedRun], total: int, console: Terminal, columns: Sequence[CardName], index: RunIndex, *,
     briefly: bool = False,
 ) -> None:  # fmt: skip
     """Print a line a run, and how many of the `total` are shown.
 
     `columns` come beside what a list always has or, `briefly`, beside path and status.
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    listed: list[list[Text]] = []
-    for title, texts in _listed(runs, columns, index, briefly=briefly):
-        table.add_column(Text(title), overflow="fold", no_wrap=title in ("run", "started", "took", "status"))
-        listed.append(texts)
-    for row in zip(*listed, strict=True):
-        table.add_row(*row)
     if runs:
-        console.print(table)
+        console.print_list(list(_listed(runs, columns, index, briefly=briefly)))
     if len(runs) < total:
         console.print(Text(f"{len(runs)} of {total} runs; --limit 0 shows all", style="dim"))
     elif not runs:
@@ -186,23 +179,24 @@ def print_runs(
 
 def _listed(
     runs: Sequence[IndexedRun], columns: Sequence[CardName], index: RunIndex, *, briefly: bool
-) -> Iterator[tuple[str, list[Text]]]:
-    """Yield the columns of a list: title, and the text of each run."""
-    yield "run", [Text(str(run.path)) for run in runs]
+) -> Iterator[ListColumn]:
+    yield ListColumn("run", [str(run.path) for run in runs], least=25)
     if not briefly:
-        yield "started", [Text(_when(run.facts.start)[:-3]) for run in runs]
-        yield "took", [Text(_fact(run, "duration")) for run in runs]
+        yield ListColumn("started", [_when(run.facts.start)[:-3] for run in runs], 1)
+        yield ListColumn("took", [_fact(run, "duration") for run in runs], 5)
     styles = [status_style(run.status, run.conclusion) or STATUS_STYLES.get(run.status, "") for run in runs]
-    yield "status", [Text(run.status, style=style) for run, style in zip(runs, styles, strict=True)]
+    yield ListColumn(
+        "status", [Text(run.status, style=style) for run, style in zip(runs, styles, strict=True)]
+    )
     names = [column.name for column in columns]
     for column in columns:
         unit, texts = _cells(column, runs, index)
         title = column.name if names.count(column.name) == 1 else column.title
-        yield f"{title} ({unit})" if unit else title, [Text(text) for text in texts]
+        yield ListColumn(f"{title} ({unit})" if unit else title, texts, least=6)
     if not briefly:
-        yield "title", [Text(run.facts.title) for run in runs]
-        yield "conclusion", [Text(_fact(run, "conclusion")) for run in runs]
-        yield "tags", [Text(" ".join(run.tags)) for run in runs]
+        yield ListColumn("title", [run.facts.title for run in runs], 4, least=14)
+        yield ListColumn("conclusion", [_fact(run, "conclusion") for run in runs], 3, least=26)
+        yield ListColumn("tags", [" ".join(run.tags) for run in runs], 6)
 
 
 def _cells(column: CardName, runs: Sequence[IndexedRun], index: RunIndex) -> tuple[str, list[str]]:

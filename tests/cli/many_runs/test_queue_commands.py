@@ -464,3 +464,14 @@ def test_what_the_bench_cannot_carry_out_is_refused_with_a_bench_that_can(shell,
     code, _, err = shell("add", plan)
     assert code == 2
     assert "takes 2 loops" in err
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_a_job_is_one_line_at_any_width(shell, desk, monkeypatch, width):
+    desk.change(lambda queue: queue.add_all([(order(), 1.0)] * 3))
+    monkeypatch.setenv("COLUMNS", str(width))
+    heading, *lines = shell("list")[1].splitlines()
+    assert heading.split()[:3] == ["job", "status", "procedure"]
+    assert [line.split()[:2] for line in lines[:3]] == [[str(number), "queued"] for number in (1, 2, 3)]
+    assert lines[3].startswith("3 jobs wait")
+    assert all(len(line) <= width for line in lines[:3])

@@ -171,3 +171,29 @@ def test_a_rebuild_that_is_killed_leaves_an_index_that_goes_on(shell: Shell):
         index.update()
         assert index.count("procedure=Sweep") == 601
         assert [run.path.name for run in index.search("tag=good")] == ["solved.h5"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_a_list_has_one_line_a_run_at_any_width(shell: Shell, monkeypatch: pytest.MonkeyPatch, width: int):
+    run_samples.whole_run(shell.folder / "a" / "run-below-a-folder-with-a-long-name-of-its-own.h5")
+    monkeypatch.setenv("COLUMNS", str(width))
+    heading, *lines = shell("runs")[1].splitlines()
+    assert len(lines) == 5
+    assert all(len(line) <= width for line in (heading, *lines))
+    assert heading.split()[0] == "run"
+    assert ("tags" in heading) == (width == 200)
+    heading, *lines = shell("runs", "--columns", "procedure,title,bits,seed")[1].splitlines()
+    assert len(lines) == 5
+    assert heading.split()[:2] == ["run", "status"]
+
+
+def test_a_list_in_a_pipe_is_whole(library: Path):
+    environ = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    told = subprocess.run(
+        [sys.executable, "-m", "mho", "runs", "--runs", str(library)],
+        env=environ, capture_output=True, text=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    heading, *lines = told.stdout.splitlines()
+    assert len(lines) == 4
+    assert heading.split() == ["run", "started", "took", "status", "title", "conclusion", "tags"]
+    assert "…" not in told.stdout
