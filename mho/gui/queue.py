@@ -284,7 +284,7 @@ class QueuePanel(widgets.Themed):
         tip = "start the process that carries the queue out; it goes on when this window is closed"
         self.start = widgets.button("Start runner", session.ensure_runner, tip)
         self.release = widgets.button("Resume", lambda: session.command("resume"))
-        self._removed: list[Any] = []  # jobs, the last one last
+        self._removed: list[Any] = []  # the jobs of each removal, the last one last
         self._actions: dict[str, QAction] = {}
         self._can: dict[str, Callable[[JobLine], bool]] = {}  # whether it can be done with a job
         self._make_actions()
@@ -305,9 +305,6 @@ class QueuePanel(widgets.Themed):
 
     def _make_actions(self) -> None:
         change = self.session.change_queue
-
-        def remove(job: job_queue.Job) -> None:
-            change(lambda queue: queue.remove(job.id), self._removed.append)
 
         def reveal(job: job_queue.Job) -> None:
             assert job.run is not None
@@ -334,8 +331,8 @@ class QueuePanel(widgets.Themed):
             ("Edit", "F2", edit, self._edit, lambda _: True),
             ("Show file", "Ctrl+R", "show its run file's folder", reveal, has_run),
             (
-                "Remove", "Shift+Del", "take it off the list (Ctrl+Z puts it back); its run file stays", remove,
-                lambda line: not line.runs and not is_left(line.job),
+                "Remove", "Shift+Del", "take all that are selected off the list (Ctrl+Z puts them back); run files stay",
+                self._remove, lambda line: not line.runs and not is_left(line.job),
             ),
         )  # fmt: skip
         for text, keys, tip, act, can in rows:
@@ -343,27 +340,30 @@ class QueuePanel(widgets.Themed):
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             self.addAction(action)
             self._actions[text], self._can[text] = action, can
-        undo = widgets.action(
-            self, "Undo remove", "Ctrl+Z", "put the job that was removed last back", self._put_back
-        )
+        undo = widgets.action(self, "Undo remove", "Ctrl+Z", "put back what was removed last", self._put_back)
         undo.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.addAction(undo)
 
+    def _remove(self, _: job_queue.Job) -> None:
+        """Remove all selected jobs but those that run, as one step that can be taken back."""
+        numbers = [line.job.id for line in self._selected() if self._can["Remove"](line)]
+        self.session.change_queue(lambda queue: queue.remove(*numbers), self._removed.append)
+
     def _put_back(self) -> None:
-        """Put the job back that was removed last."""
+        """Put back the jobs that were removed last, all at once."""
         if not self._removed:
             self.session.tell("INFO", "no job was removed in this window that could be put back")
             return
         removed = self._removed.pop()
-        self.session.change_queue(lambda queue: queue.put_back(removed))
+        self.session.change_queue(lambda queue: queue.put_back(*removed))
 
     # --- what is shown ---
 
     def _show_jobs(self, jobs: list[job_queue.Job]) -> None:
-        chosen = self.chosen()
+        chosen = [line.job.id for line in self._selected()]
         self.model.show_jobs(jobs)
-        if chosen is not None:
-            self.select(chosen.id)
+        if [line.job.id for line in self._selected()] != chosen:
+            self.select(*chosen)
         self._see_what_can_be_done()
         self._show_standing()
 
@@ -399,26 +399,26 @@ class QueuePanel(widgets.Themed):
         self.standing.setStyleSheet("")
 
     def _see_what_can_be_done(self) -> None:
-        job = self.chosen()
-        line = None if job is None else JobLine(job, None)
+        lines = self._selected()
         for name, action in self._actions.items():
-            action.setEnabled(line is not None and self._can[name](line))
+            which = lines if name == "Remove" else lines[:1]
+            action.setEnabled(any(map(self._can[name], which)))
 
     # --- which job ---
 
     def chosen(self) -> job_queue.Job | None:
-        """Return the job that is chosen, or None."""
-        rows = self.view.selectionModel().selectedRows()
-        if not rows or rows[0].row() >= len(self.model.rows):
-            return None
-        job: job_queue.Job = self.model.rows[rows[0].row()].job
-        return job
+        """Return the job that is chosen, the uppermost of several, or None."""
+        return next((line.job for line in self._selected()), None)
 
-    def select(self, number: int) -> None:
-        """Choose the job with this number."""
-        row = self.model.row_of(number)
-        if row is not None:
-            self.view.selectRow(row)
+    def _selected(self) -> list[JobLine]:
+        """Return the selected rows, from the top."""
+        rows = sorted(index.row() for index in self.view.selectionModel().selectedRows())
+        return [self.model.rows[row] for row in rows if row < len(self.model.rows)]
+
+    def select(self, *numbers: int) -> None:
+        """Choose the jobs with these numbers."""
+        rows = [row for row, job in enumerate(self.model.jobs) if job.id in numbers]
+        widgets.select_rows(self.view, rows)
 
     def _with_chosen(self, act: Act) -> None:
         job = self.chosen()
@@ -484,7 +484,6 @@ def _table(model: JobsModel) -> QTableView:
     view = QTableView()
     widgets.prepare_table(view, model, COLUMNS, 24)
     view.setItemDelegateForColumn(PROGRESS, ProgressBars(view))
-    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     view.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
     view.setDragDropOverwriteMode(False)
     view.setDropIndicatorShown(True)

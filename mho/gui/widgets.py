@@ -13,6 +13,8 @@ from PySide6.QtCore import (
     QAbstractTableModel,
     QCoreApplication,
     QEvent,
+    QItemSelection,
+    QItemSelectionModel,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -329,6 +331,17 @@ def prepare_table(
     copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), view)
     copy.setContext(Qt.ShortcutContext.WidgetShortcut)
     copy.activated.connect(lambda: copy_rows(view))
+
+
+def select_rows(view: QTableView, rows: Sequence[int]) -> None:
+    """Select these rows and no others; the arrow keys go on from the first."""
+    model, selection, flags = view.model(), view.selectionModel(), QItemSelectionModel.SelectionFlag
+    chosen = QItemSelection()
+    for row in rows:
+        chosen.select(model.index(row, 0), model.index(row, 0))
+    selection.select(chosen, flags.ClearAndSelect | flags.Rows)
+    if rows:
+        selection.setCurrentIndex(model.index(rows[0], 0), flags.NoUpdate)
 
 
 def copy_rows(view: QTableView) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -405,12 +405,10 @@ class PlanPanel(widgets.Themed):
             self.session.tell("ERROR", str(error))
 
     def _choose(self, ids: Sequence[int]) -> None:
-        chosen, wanted = QItemSelection(), {*ids}
-        for place, row in enumerate(self.model.rows):
-            if row.id in wanted:
-                chosen.select(self.model.index(place, 0), self.model.index(place, 0))
-        flags = QItemSelectionModel.SelectionFlag
-        self.view.selectionModel().select(chosen, flags.ClearAndSelect | flags.Rows)
+        wanted = {*ids}
+        widgets.select_rows(
+            self.view, [place for place, row in enumerate(self.model.rows) if row.id in wanted]
+        )
 
     def _remove(self, ids: list[int]) -> None:
         self.model.remove(ids)

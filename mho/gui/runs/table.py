@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QTableView, QWidget
 
 from mho.analysis.reports import duration_text
-from mho.gui.widgets import RowsModel, TableColumn, colours, prepare_table, status_colour
+from mho.gui.widgets import RowsModel, TableColumn, colours, prepare_table, select_rows, status_colour
 from mho.runs import Status, outcome_line
 from mho.runs.index import UNREADABLE, IndexedRun
 
@@ -106,17 +105,6 @@ class RunsView(QTableView):
         scrolled = self.verticalScrollBar().value()
         changed = self.runs.show_runs(runs)
         if changed and paths:
-            self._choose(paths)
+            select_rows(self, [row for row, run in enumerate(self.runs.rows) if run.path in paths])
         self.verticalScrollBar().setValue(scrolled)
         return changed
-
-    def _choose(self, paths: set[Path]) -> None:
-        chosen = QItemSelection()
-        for row, run in enumerate(self.runs.rows):
-            if run.path in paths:
-                chosen.select(self.runs.index(row, 0), self.runs.index(row, len(COLUMNS) - 1))
-        selection = self.selectionModel()
-        selection.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        if chosen.count():  # from where the arrow keys go on
-            first = self.runs.index(chosen.at(0).top(), 0)
-            selection.setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)

@@ -276,26 +276,26 @@ class Queue:
             self._waiting(number)
             return self._set(number, status=JobStatus.SKIPPED, reason=reason, ended=time.time())
 
-    def remove(self, number: int) -> dict[str, Any]:
-        """Delete a job that is not running, and return what `put_back` needs; its run file stays."""
+    def remove(self, *numbers: int) -> list[dict[str, Any]]:
+        """Delete jobs that are not running, all or none, and return what `put_back` needs; run files stay."""
+        removed = []
         with self._database.changing():
-            if self.job(number).status in ACTIVE:
-                raise QueueError(f"job {number} is being run; abort it before it is removed")
-            (row,) = self._database.rows("SELECT * FROM jobs WHERE id = ?", (number,))
-            self._database.execute("DELETE FROM jobs WHERE id = ?", (number,))
-        return dict(row)
+            for number in numbers:
+                if self.job(number).status in ACTIVE:
+                    raise QueueError(f"job {number} is being run; abort it before it is removed")
+                removed += map(dict, self._database.rows("SELECT * FROM jobs WHERE id = ?", (number,)))
+                self._database.execute("DELETE FROM jobs WHERE id = ?", (number,))
+        return removed
 
-    def put_back(self, removed: Mapping[str, Any]) -> Job:
-        """Put a removed job back, with its number, status and place in line."""
-        number = int(removed["id"])
+    def put_back(self, *removed: Mapping[str, Any]) -> None:
+        """Put removed jobs back, all or none, each with its number, status and place in line."""
         with self._database.changing():
-            if not self.removed(number):
-                raise QueueError(f"job {number} is in the queue already")
-            self._database.insert("jobs", removed)
-            self._database.execute(
-                "UPDATE jobs SET id = id WHERE id = ?", (number,)
-            )  # a change, for who listens
-            return self.job(number)
+            for row in removed:
+                if not self.removed(number := int(row["id"])):
+                    raise QueueError(f"job {number} is in the queue already")
+                self._database.insert("jobs", row)
+                # a change, for who listens
+                self._database.execute("UPDATE jobs SET id = id WHERE id = ?", (number,))
 
     def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
         """Delete all jobs of `statuses` but running ones; return how many. Run files stay."""

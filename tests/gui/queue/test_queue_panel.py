@@ -253,6 +253,31 @@ def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, 
     assert on == {"Abort", "Clone", "Edit"}
 
 
+def test_all_selected_jobs_are_removed_at_once_and_put_back_in_place_at_once(
+    panel: QueuePanel, queue: Queue, qtbot
+) -> None:
+    numbers = add(queue, panel, 6, qtbot)
+    queue.begin(numbers[0], run=None, **LIVING)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=PATIENCE)
+    before = [queue.job(number) for number in numbers]
+    panel.select(*numbers[:4])
+    qtbot.keyClick(panel.view, Qt.Key.Key_Delete, Qt.KeyboardModifier.ShiftModifier)
+    kept = [numbers[0], *numbers[4:]]  # the one that runs stays
+    qtbot.waitUntil(lambda: ids(panel) == kept, timeout=PATIENCE)
+    qtbot.keyClick(panel.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: ids(panel) == numbers, timeout=PATIENCE)
+    assert [queue.job(number) for number in numbers] == before
+
+
+def test_several_jobs_stay_selected_when_the_queue_changes(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    one, two, three = add(queue, panel, 3, qtbot)
+    panel.select(one, three)
+    queue.move(two, 1)
+    qtbot.waitUntil(lambda: ids(panel) == [two, one, three], timeout=PATIENCE)
+    rows = {index.row() for index in panel.view.selectionModel().selectedRows()}
+    assert rows == {1, 2}
+
+
 @pytest.mark.thorough
 def test_two_thousand_jobs_are_shown_at_once(panel: QueuePanel, queue: Queue, qtbot) -> None:
     queue.add_all([(order(), None)] * 2000)
