@@ -224,6 +224,7 @@ View = tuple[tuple[float, float], tuple[float, float]]
 
 def plot_drawing(
     drawing: Drawing, output: RunPath, title: str = "", width: str | float | None = None, view: View | None = None,
+    *, simulated: bool = False,
 ) -> Path:  # fmt: skip
     """Draw a figure that is made of marks or images already into a picture file; return it.
 
@@ -238,6 +239,8 @@ def plot_drawing(
         As of `draw`.
     view : ((low, high), (low, high)), optional
         Ends of the axes x and y, in SI units; all that there is otherwise.
+    simulated : bool
+        Whether the picture says that what it shows was measured on a virtual bench.
 
     Raises
     ------
@@ -250,7 +253,7 @@ def plot_drawing(
     from mho.analysis.figures.sheet import save
 
     alone = GroupedFigure(drawing.title, drawing.note, (replace(drawing, note=""),), fits=drawing.fits)
-    drawn = draw_compared(title, [alone], size)
+    drawn = draw_compared(title, [alone], size, simulated=simulated)
     if view is not None and not drawing.images and drawn.axes:
         (x, _), (y, _) = handy_unit(drawing.x.unit), handy_unit(drawing.y.unit)
         drawn.axes[0].set_xlim(x * view[0][0], x * view[0][1])

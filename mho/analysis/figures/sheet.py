@@ -57,6 +57,7 @@ PANEL_HEIGHT = 2.9  # of one among several above each other, at least
 ALONE = (7.0, 4.8)  # of a figure alone
 DOTS = 160  # per inch
 MOST = 20  # figures on one sheet
+SIMULATED = "SIMULATED"  # on every sheet of runs of a virtual bench
 
 STYLE: dict[Any, object] = {
     "font.size": 10.0, "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.labelsize": 10.0,
@@ -226,5 +227,5 @@ def _title(runs: Sequence[RunFile]) -> str:
     parts.append(first.path.name if len(runs) == 1 else f"{len(runs)} runs")
     parts += sorted(map(str, states))
     if any(read_bench(run).preset is not None for run in runs):
-        parts.append("SIMULATED")
+        parts.append(SIMULATED)
     return visible("   ·   ".join(parts), lines=False)

@@ -502,16 +502,13 @@ class SignalsPanel(QWidget):
         if plot is None or drawing is None or offer is None:
             return
         width = self.picture_width.currentData()
-        title = "   ·   ".join(
-            [offer.path.stem if len(data) == 1 else f"{len(data)} runs", *["SIMULATED"] * offer.simulated]
-        )
-
+        title = offer.path.stem if len(data) == 1 else f"{len(data)} runs"
         view = None if drawing.images else self.figure_plot.view
 
         def saved() -> Path:
             if path.suffix.lower() == ".csv":
                 return write_numbers(plot, data, path)
-            return plot_drawing(drawing, path, title, width, view)
+            return plot_drawing(drawing, path, title, width, view, simulated=offer.simulated)
 
         self._session.ask(saved, lambda made: self._session.tell("INFO", f"saved as {made}"))
 

@@ -453,6 +453,14 @@ def test_a_paper_s_figure_is_as_wide_as_asked_with_letters_of_7_to_9_points(
     assert ">cycle</text>" in target.read_text("utf-8")
 
 
+@pytest.mark.parametrize("width", ["column", "full"])
+@pytest.mark.parametrize("preset", ["quiet", ""])
+def test_a_sheet_of_simulated_runs_for_a_paper_says_so(tmp_path: Path, width: str, preset: str) -> None:
+    run = write(tmp_path / "a.h5", CONVERGENCE, preset=preset, rows={"cycle": np.arange(3.0)})
+    sheet = mho.draw(run, figure="convergence", width=width)
+    assert ("SIMULATED" in sheet.get_suptitle()) == bool(preset)
+
+
 @pytest.mark.parametrize("width", ["wide", 1.0, 1e9, float("nan")])
 def test_a_width_that_no_paper_has_is_refused(tmp_path: Path, width: str | float) -> None:
     with pytest.raises(InputError, match="give column, full, or 40 to 400 mm"):

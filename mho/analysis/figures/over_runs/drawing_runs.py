@@ -73,7 +73,9 @@ def draw_over_runs(
             else compared_figure(one, groups, runs, skipped, request)
             for one in figures
         ]
-    return draw_compared(_title(runs, request, places), compared, request.width), skipped
+    simulated = any(run.card.facts.preset for run in runs)
+    title = _title(runs, request, places)
+    return draw_compared(title, compared, request.width, simulated=simulated), skipped
 
 
 def _runs_figure(
@@ -183,8 +185,6 @@ def _title(runs: Sequence[RunCard], request: FigureRequest, places: Sequence[str
         parts[-1] += f" by {', '.join(request.by)}"
     states = Counter(run.card.status for run in runs if not run.finished)
     parts += [f"{count} {state}" for state, count in sorted(states.items())]
-    if any(run.card.facts.preset for run in runs):
-        parts.append("SIMULATED")
     if tries := left_out_tries(*places):
         parts.append(tries.partition(":")[0])  # names would fill the line
     return "   ·   ".join(parts)

@@ -22,7 +22,7 @@ from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images
 from mho.analysis.figures.rendering.lettering import in_print
-from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE, Sheet
+from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, SIMULATED, STYLE, Sheet
 from mho.escaping import visible
 
 RATIO = 0.42  # height of the axes of a ratio, beside those above
@@ -87,10 +87,12 @@ def page_of(width: float | None) -> Page:
     return Page(each, float(np.clip(0.78 * each, 1.8, 4.0)), columns, 0.0, 7.0, PAPER)
 
 
-def draw_compared(title: str, figures: Sequence[GroupedFigure], width: float | None = None) -> Sheet:
+def draw_compared(
+    title: str, figures: Sequence[GroupedFigure], width: float | None = None, *, simulated: bool = False
+) -> Sheet:
     """Draw figures over runs on one sheet, two beside one another, those of images in a row of their own.
 
-    With a `width`, mm, the sheet has the sizes of a paper, and no title of its own.
+    With a `width`, mm, the sheet has the sizes of a paper, and no title of its own: of `simulated` runs only that word.
     """
     page = page_of(width)
     shown = figures[:MOST]
@@ -108,10 +110,14 @@ def draw_compared(title: str, figures: Sequence[GroupedFigure], width: float | N
             figsize=(whole, sum(heights) + (0.4 if page.title else 0.0)), dpi=dots, layout="constrained"
         )
         FigureCanvasAgg(sheet)
+        if simulated:
+            title = f"{title}   ·   {SIMULATED}" if title else SIMULATED
         if page.title:
             letters = int(whole * TITLE_LETTERS / page.title)
             words = "\n".join(textwrap.wrap(visible(title, lines=False), letters))
             sheet.suptitle(words, fontsize=page.title, fontweight="bold", x=0.01, ha="left")
+        elif simulated:
+            sheet.suptitle(SIMULATED, fontsize=page.small, color=palette.FAINT, x=0.99, ha="right")
         parts = sheet.subfigures(len(rows), 1, squeeze=False, height_ratios=heights)[:, 0]
         for part, row in zip(parts, rows, strict=True):
             for here, one in zip(part.subfigures(1, len(row), squeeze=False)[0], row, strict=True):
