@@ -45,7 +45,7 @@ REST = 150
 """Pause in typing after which the search begins, ms."""
 
 QUERY_HELP = """bits >= 24 and status = finished
-"mimo" and date >= 2026-11            a quoted text is searched everywhere
+mimo date >= 2026-11                  a word is searched everywhere, as a "quoted text"
 read_voltage >= 200mV or duration < 5min
 converged and not tag                 = != < <= > >= ~ (contains) !~"""
 
@@ -57,7 +57,7 @@ class RunsSearch(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        hint = 'bits >= 24 and status = finished, or "a text anywhere"'
+        hint = "words, or a query: bits >= 24 and status = finished"
         self.query = QLineEdit(placeholderText=hint, clearButtonEnabled=True)
         self.query.setAccessibleName("query")
         self.query.setToolTip(QUERY_HELP)

@@ -1,11 +1,12 @@
 """Turns a query of ``mho runs --where`` into an SQL condition: every value is a parameter, every name is checked.
 
-    query       either { "or" either }              either   term { "and" term }
-    term        "not" term | "(" query ")" | "text" | name | name operator value
+    query       either { "or" either }              either   term { "and" term | word term }
+    term        "not" term | "(" query ")" | "text" | word | name | name operator value
     operator    = == != < <= > >= ~ contains !~     ~ and contains: the text is in it somewhere
     value       "quoted" or 'quoted' text, or a word: finished, 24, 200mV, 2026-11-25, a.mtx
 
-A quoted text that stands alone is searched everywhere; a name that stands alone asks whether it is true, or there at all.
+A quoted text that stands alone is searched everywhere, and so is a word that is no name; a name that stands alone asks
+whether it is true, or there at all.
 """
 
 from __future__ import annotations
@@ -158,10 +159,16 @@ class _Parser:
 
     def _joined(self, word: str, part: Callable[[], Query]) -> Query:
         terms = [part()]
-        while self._token.says(word):
-            self._take()
+        while self._token.says(word) or (word == "and" and self._follows_word(terms[-1])):
+            if self._token.says(word):
+                self._take()
             terms.append(part())
         return terms[0] if len(terms) == 1 else Joined(word, tuple(terms))
+
+    def _follows_word(self, before: Query) -> bool:
+        """Whether a term follows a plain word, which needs no "and"; a comparison does, as its value may have blanks."""
+        plain = isinstance(before, Anywhere) or (isinstance(before, QueryComparison) and not before.operator)
+        return plain and self._token.kind in ("word", "quoted") and not self._token.says("and", "or", "contains")
 
     def _term(self) -> Query:
         self._depth += 1
@@ -300,7 +307,10 @@ class _Compiler:
         raise query_error(self._text, position, f"no run has anything called {name!r}; {meant}")
 
     def _flag(self, name: str, position: int) -> Condition:
-        source, name = self.resolve(name, position)
+        found = find_name(name, NAMES, self._vocabulary)
+        if found is None:
+            return _anywhere(name)
+        source, name = found
         if name == "measured" and not source:
             return f"{_column(name)} = 'yes'", []
         if source:

@@ -708,3 +708,14 @@ def test_a_recovered_run_is_itself(
     after = index.find("live")
     assert (after.facts, after.tags, after.status) == (before.facts, ("mine",), "interrupted")
     assert after.duration is not None
+
+
+@pytest.mark.parametrize("word", ["Solve", "finished", "laser", "keeper", "solve laser"])
+def test_a_plain_word_is_searched_in_names_procedure_status_notes_and_tags(
+    index: RunIndex, folder: Path, word: str
+):
+    identity = index.find("a").facts.run_id
+    index.annotations.note(identity, "after the laser was moved")
+    index.annotations.tag(identity, "keeper")
+    assert "a" in names(index.search(word))
+    assert not index.search(f"{word} nothing-is-called-so")

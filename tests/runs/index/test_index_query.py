@@ -126,6 +126,15 @@ def test_a_mistake_is_shown_where_it_is(text: str, marked: str):
     assert marked in str(caught.value)
 
 
+def test_plain_words_stand_side_by_side_and_before_a_comparison():
+    mimo, noise = map(QueryComparison, ("mimo-16x16", "noise"))
+    status = QueryComparison("status", "=", Value("finished"))
+    assert parse_query("mimo-16x16 noise status=finished") == Joined("and", (mimo, noise, status))
+    assert parse_query('mimo-16x16 "a text" or noise') == Joined(
+        "or", (Joined("and", (mimo, Anywhere("a text"))), noise)
+    )
+
+
 def test_a_name_that_no_run_has_is_marked_at_its_begin():
     with pytest.raises(
         InputError, match=r"'▲bitz': no run has anything called 'bitz'; did you mean 'bits'\?"
