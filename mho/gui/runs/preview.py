@@ -95,7 +95,7 @@ class RunPreview(QWidget):
         form.addRow("Tags", self.tags)
         form.addRow("Note", self.note)
         widgets.column(
-            self, self.heading, (self.facts, 2), (self.convergence, 3), form, self.notes, margins=0
+            self, form, self.heading, (self.facts, 2), (self.convergence, 3), self.notes, margins=0
         )
         self.show_facts(None)
 
@@ -131,7 +131,8 @@ class RunPreview(QWidget):
         ]
         results = [(one.name, quantity_text(one)) for one in known.results if one.name not in OF_THE_MOMENT]
         self.facts.show_rows([*results, *known.asked, *((name, text) for name, text in facts if text)])
-        self.tags.setText(" ".join(run.tags))
+        if not (same and self.tags.isModified()):  # what is being typed stays
+            self.tags.setText(" ".join(run.tags))
         self.notes.setText(
             "\n".join(f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M}  {text}" for when, text in known.notes)
         )
@@ -145,6 +146,7 @@ class RunPreview(QWidget):
 
     def _say_tags(self) -> None:
         words = tuple(self.tags.text().split())
+        self.tags.setModified(False)
         if self.known is not None and sorted(words) != sorted(self.known.run.tags):
             self.tags_wanted.emit(words)
 

@@ -168,7 +168,9 @@ class _Parser:
     def _follows_word(self, before: Query) -> bool:
         """Whether a term follows a plain word, which needs no "and"; a comparison does, as its value may have blanks."""
         plain = isinstance(before, Anywhere) or (isinstance(before, QueryComparison) and not before.operator)
-        return plain and self._token.kind in ("word", "quoted") and not self._token.says("and", "or", "contains")
+        return (
+            plain and self._token.kind in ("word", "quoted") and not self._token.says("and", "or", "contains")
+        )
 
     def _term(self) -> Query:
         self._depth += 1

@@ -177,6 +177,39 @@ def test_the_preview_says_results_then_what_differs_from_the_defaults_then_where
     assert "array" in dict(gone.asked)  # without the file nobody knows
 
 
+def test_the_fields_of_tags_and_notes_stay_where_they_are(qtbot, panel):
+    preview = panel.preview
+    choose(panel, "alpha")
+    qtbot.waitUntil(preview.note.isEnabled, timeout=PATIENCE)
+    qtbot.keyClicks(preview.note, "after the laser was moved")
+    qtbot.keyClick(preview.note, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "laser" in preview.notes.text(), timeout=PATIENCE)
+    places = []
+    for chosen in ("alpha", "delta"):  # one that converged, and one that failed
+        choose(panel, chosen)
+        qtbot.waitUntil(
+            lambda name=chosen: (
+                preview.known is not None
+                and preview.known.run.path.stem == name
+                and preview.convergence.isVisible() == (name == "alpha")
+            ),
+            timeout=PATIENCE,
+        )
+        qtbot.wait(50)
+        places += [(edit.y(), edit.height()) for edit in (preview.tags, preview.note)]
+    assert places[:2] == places[2:]
+
+
+def test_tags_that_are_being_typed_outlast_an_update_of_the_index(qtbot, panel):
+    choose(panel, "beta")
+    qtbot.waitUntil(panel.preview.tags.isEnabled, timeout=PATIENCE)
+    qtbot.keyClicks(panel.preview.tags, "half a wor")
+    known = panel.preview.known
+    panel._choose()
+    qtbot.waitUntil(lambda: panel.preview.known is not known, timeout=PATIENCE)
+    assert panel.preview.tags.text() == "half a wor"
+
+
 def test_tags_and_notes_are_kept_in_the_index(qtbot, panel, folder):
     choose(panel, "beta")
     qtbot.waitUntil(panel.preview.tags.isEnabled, timeout=PATIENCE)
