@@ -1,8 +1,9 @@
 """Runs the code blocks of the pages as a reader would, each page from an empty folder: ``python docs/run_pages.py``.
 
-The blocks of a page run in their order, in one folder, at the defaults: commands (`sh`, `bash`, `console`) in bash, `python`
-in one interpreter for the page, as in a notebook. A block below *Write `name`:* is a file, and is written. Other `toml` is
-read for its syntax; text, drawings and messages are not code. A command that the page shows to be refused may be refused.
+The blocks of a page run in their order, in one folder, at the defaults: commands (`sh`, `bash`, `console`) in bash,
+`python` in one interpreter for the page, as in a notebook. A block below *Write `name`:* is a file, and is written. Other
+`toml` is read for its syntax; text, drawings and messages are not code. A command that the page shows to be refused may be
+refused.
 
 A block that cannot be run where the pages are checked has a comment above it that says why::
 

@@ -278,7 +278,7 @@ class Queue:
 
     def remove(self, *numbers: int) -> list[dict[str, Any]]:
         """Delete jobs that are not running, all or none, and return what `put_back` needs; run files stay."""
-        removed = []
+        removed: list[dict[str, Any]] = []
         with self._database.changing():
             for number in numbers:
                 if self.job(number).status in ACTIVE:
