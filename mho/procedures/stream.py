@@ -119,18 +119,23 @@ class ActChanged:
     path: Path
     outcome: str = ""  # in one line; empty while it lasts
     failed: bool = False
+    kept: bool = (
+        True  # whether a later run can go on with the chip: touches are in no file that can be repeated
+    )
 
 
 @dataclass(frozen=True)
 class ActWanted:
     """What is to be done in a session by hand: a procedure by its name, with parameters; one without a name ends it.
 
-    With an instrument it is a touch of it (`mho.instruments.bench.touches`), and the parameters are its values.
+    With an instrument it is a touch of it (`mho.instruments.bench.touches`), and the parameters are its values. `by` says
+    who ends the session, and for what; empty for whoever opened it.
     """
 
     procedure: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     instrument: str = ""
+    by: str = ""
 
 
 Event = (

@@ -19,14 +19,25 @@ from mho.instruments.bench import WATCH, Hands
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.parameters import FloatParameter
-from mho.procedures.stream import ActChanged, ActWanted, Ended, Event, Message, Progress, Row, Started, Stream
+from mho.procedures.stream import (
+    ActChanged,
+    ActWanted,
+    Ended,
+    Event,
+    Message,
+    Progress,
+    Row,
+    Standing,
+    Started,
+    Stream,
+)
 from mho.procedures.wording import counted, if_any, joined
 from mho.running.execution import run
 from mho.running.phases import note_used
 from mho.runs import Column, Conclusion, Layout, Table, new_run_path
 
 LOOK = 0.05  # s between two looks for what is wanted
-PASSED_ON = Progress, Row, Message
+PASSED_ON = Progress, Row, Message, Standing
 """Events of an act that the session's observers get as well."""
 
 
@@ -120,7 +131,7 @@ class ByHand(Procedure[dict[str, Any]]):
         watches = _Watches(bench, plan, stream)
         done, failed = {"acts": 0, "touches": 0}, 0
         waiting_since = looked = time.monotonic()
-        lives = False
+        lives, ended = False, f"ended after {self.idle:g} s without an act"
         while time.monotonic() - waiting_since < self.idle:
             paused = stream.control.pausing
             stream.pace("waiting for an act", done["acts"], 0, now=paused)
@@ -135,6 +146,7 @@ class ByHand(Procedure[dict[str, Any]]):
             except Empty:
                 continue
             if not wanted.procedure:
+                ended = wanted.by and f"ended by {wanted.by}"
                 break
             kind = "touches" if wanted.instrument else "acts"
             done[kind] += 1
@@ -143,13 +155,13 @@ class ByHand(Procedure[dict[str, Any]]):
                 if wanted.procedure != "look":
                     lives = True
                     note_used(bench, "touches by hand")
-                failed += self._touch(wanted, number, plan, watches, stream)
+                failed += self._touch(wanted, number, not lives, plan, watches, stream)
             else:
                 plan.rest()
-                failed += self._carry_out(wanted, number, bench, stream)
+                failed += self._carry_out(wanted, number, not lives, bench, stream)
                 plan.heat_again()
             waiting_since = time.monotonic()
-        return {**done, "failed_acts": failed, "virtual_seconds": (bench.now(), "s")}
+        return {**done, "failed_acts": failed, "ended": ended, "virtual_seconds": (bench.now(), "s")}
 
     def conclude(self, plan: Any, result: Any) -> Conclusion:
         """Return how many acts there were."""
@@ -157,9 +169,12 @@ class ByHand(Procedure[dict[str, Any]]):
         done = [counted(acts, "act")] if acts or not touches else []
         if touches:
             done.append(f"{touches} {'touch' if touches == 1 else 'touches'}")
-        return Conclusion(joined(*done, if_any(result["failed_acts"], "failed")), measured=acts + touches > 0)
+        line = joined(*done, if_any(result["failed_acts"], "failed"), result["ended"])
+        return Conclusion(line, measured=acts + touches > 0)
 
-    def _touch(self, wanted: ActWanted, number: int, hands: Hands, watches: _Watches, stream: Stream) -> bool:
+    def _touch(
+        self, wanted: ActWanted, number: int, kept: bool, hands: Hands, watches: _Watches, stream: Stream
+    ) -> bool:
         """Carry out a touch, and return whether it failed; what leaves the bench unsafe, and a stop, end the session."""
         role, begun, trouble, words = wanted.instrument, hands.now(), "", ""
         title = f"{role} {wanted.procedure}"
@@ -180,10 +195,10 @@ class ByHand(Procedure[dict[str, Any]]):
         values = ", ".join(f"{name} {value}" for name, value in wanted.parameters.items())
         given = f" ({values})" if values else ""
         stream.say(f"touch {number}, {title}{given}: {trouble or words}", "ERROR" if trouble else "INFO")
-        stream.announce(ActChanged(number, title, Path(), trouble or words, bool(trouble)))
+        stream.announce(ActChanged(number, title, Path(), trouble or words, bool(trouble), kept))
         return bool(trouble)
 
-    def _carry_out(self, wanted: ActWanted, number: int, bench: Bench, stream: Stream) -> bool:
+    def _carry_out(self, wanted: ActWanted, number: int, kept: bool, bench: Bench, stream: Stream) -> bool:
         """Carry out one act, and return whether it failed; what leaves the bench unsafe, and a stop, end the session."""
         act, begun = _Act(title=wanted.procedure), bench.now()
 
@@ -213,5 +228,5 @@ class ByHand(Procedure[dict[str, Any]]):
         outcome = trouble or act.conclusion or "done"
         where = f", in {act.path.name}" if act.path != Path() else ""
         stream.say(f"act {number}, {act.title}: {outcome}{where}", "ERROR" if trouble else "INFO")
-        stream.announce(ActChanged(number, act.title, act.path, outcome, bool(trouble)))
+        stream.announce(ActChanged(number, act.title, act.path, outcome, bool(trouble), kept))
         return bool(trouble)

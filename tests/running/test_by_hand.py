@@ -232,7 +232,7 @@ def test_the_runner_passes_acts_to_the_session_and_to_nothing_else(desk: Desk, o
         desk.client.act("read", CELL)
         eventually(lambda: over(desk.heard))
         assert desk.client.status().job == number  # it stays open
-        desk.client.act("", {})
+        desk.client.end_by_hand()
         job = desk.wait(number, JobStatus.FINISHED)
         assert job.conclusion is not None
         assert job.conclusion.line == "1 act"

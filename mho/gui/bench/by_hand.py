@@ -35,6 +35,7 @@ from mho.errors import InputError
 from mho.gui import widgets
 from mho.gui.bench.facts import in_units
 from mho.gui.plots import ThemedPlot
+from mho.gui.session.bench_safety import UNKNOWN_OUTPUT, Safety, SafetyVerdict
 from mho.gui.session.session import Session
 from mho.gui.widgets import ChoiceBox, ElidedLabel
 from mho.instruments.bench import WATCH, Touch, Touchable, Value, touchables
@@ -44,6 +45,7 @@ from mho.procedures.quantities import parse_quantity
 KEPT = 20_000  # readings of each quantity that the strip chart has
 DRAWN = 200  # ms between two drawings of it
 SPANS = {"1 min": 60.0, "10 min": 600.0, "1 h": 3600.0, "all": math.inf}
+UNTOUCHED = "not touched yet"
 ALONE = ("off", "look", WATCH)
 """Touches that share the last line."""
 
@@ -177,8 +179,11 @@ class InstrumentCard(QFrame):
         widgets.embolden(title)
         where = QLabel(one.terminals, textFormat=Qt.TextFormat.PlainText)
         self.said = ElidedLabel()
-        self._when: float | None = None
-        self._words = "not touched yet"
+        self._when: float | None = None  # Unix time, s
+        self._words = ""
+        self._output, self._live = "", False  # how the output stood last, and whether it may have been on
+        self._stood: float | None = None  # likewise
+        self.has_output = any(touch.name == "off" for touch in one.touches)
         for touch in one.touches:
             line = TouchLine(touch, one.title)
             line.wanted.connect(partial(self.wanted.emit, one.role))
@@ -194,13 +199,30 @@ class InstrumentCard(QFrame):
 
     def say(self, words: str) -> None:
         """Show what the instrument said, or came to, now."""
-        self._words, self._when = words, time.monotonic()
+        self._words, self._when = words, time.time()
         self.age()
 
+    def stand(self, output: str, when: float | None, *, live: bool, over: bool = False) -> None:
+        """Take how the output stood at a Unix time, s: what was held is not shown once it is off, or all is `over`."""
+        if not self.has_output or (when is None and not self._words and not self._output):
+            return
+        if over or (self._live and not live):
+            self._words = ""
+        self._output, self._stood, self._live = output, when, live
+        self.age()
+
+    def forget(self) -> None:
+        """Show how the output stands in place of what was said before something else was done."""
+        if self._output:
+            self._words = ""
+            self.age()
+
     def age(self) -> None:
-        """Say how long ago that was."""
-        ago = "" if self._when is None else f", {_ago(time.monotonic() - self._when)}"
-        self.said.setText(f"{self._words}{ago}")
+        """Show what was said last, else how the output stands, and how long ago that was."""
+        unknown = "output not known" if self._output == UNKNOWN_OUTPUT else self._output
+        words, when = (self._words, self._when) if self._words else (unknown or UNTOUCHED, self._stood)
+        ago = "" if when is None else f", {_ago(time.time() - when)}"
+        self.said.setText(f"{words}{ago}")
 
     def set_usable(self, usable: bool) -> None:
         """Let it be touched, or not."""
@@ -321,6 +343,7 @@ class BenchByHand(QWidget):
         self._session = session
         self.cards: dict[str, InstrumentCard] = {}
         self._kept: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}  # touches, by bench
+        self._light: SafetyVerdict | None = None  # whether the bench was safe when that was heard last
         self.list = QListWidget()
         self.list.setAccessibleName("instruments")
         self.list.setFixedWidth(150)
@@ -339,6 +362,7 @@ class BenchByHand(QWidget):
         self.list.currentRowChanged.connect(self._choose)
         session.act_changed.connect(self._take_act)
         session.event_heard.connect(self._take_event)
+        session.safety_changed.connect(self._take_safety)
         for changed in (session.jobs_changed, session.runner_changed, session.act_changed):
             changed.connect(lambda _: self._show_standing())
         self._ageing = QTimer(self, interval=1000)
@@ -366,6 +390,8 @@ class BenchByHand(QWidget):
                 self.cards[one.role] = card
                 self.list.addItem(QListWidgetItem(one.title))
             self.list.setCurrentRow(0)
+            self._light = None
+            self._take_safety(self._session.safety)
         self._show_favourites()
         self._show_standing()
 
@@ -387,16 +413,35 @@ class BenchByHand(QWidget):
         self._session.act(name, dict(values), role)
 
     def _take_act(self, event: Any) -> None:
-        """Show what a touch came to at its instrument."""
-        if event is None or not event.outcome:
+        """Show what a touch came to at its instrument; what the others said before it may be so no more."""
+        if event is None:
             return
         card = self.cards.get(event.title.partition(" ")[0])
-        if card is not None:
+        if not event.outcome:
+            for other in self.cards.values():
+                if other is not card:
+                    other.forget()
+        elif card is not None:
             card.say(event.outcome)
 
+    def _take_safety(self, safety: Safety) -> None:
+        """Let what is said of the outputs agree with the light: off as read back, or not known."""
+        verdict, since = safety.verdict, safety.since
+        if verdict is SafetyVerdict.SAFE and since is not None:
+            for card in self.cards.values():
+                card.stand("off, read back", since.timestamp(), live=False, over=True)
+        elif verdict is not self._light:
+            for card in self.cards.values():
+                card.stand(UNKNOWN_OUTPUT, None, live=True, over=verdict is not SafetyVerdict.LIVE)
+        self._light = verdict
+
     def _take_event(self, event: Any) -> None:
-        """Draw what was read of an instrument."""
+        """Draw what was read of an instrument, and show how its output stands."""
         kind = type(event).__name__
+        if kind == "Standing":
+            for role in event.outputs.keys() & self.cards.keys():
+                live = event.live is None or role in event.live
+                self.cards[role].stand(event.outputs[role], time.time(), live=live)
         if kind != "Row" or event.table not in self.cards:
             return
         one = self.cards[event.table].one

@@ -8,7 +8,7 @@ determine every cell, so a run of any length opens at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,21 +49,30 @@ def cell_tables(run: RunFile) -> tuple[CellTable, ...]:
     return tuple(tables)
 
 
+def _images(run: RunFile) -> Iterator[tuple[str, str]]:
+    """Yield the maps that are images of an array's cells, each with its array: by their names, or the run's parameter."""
+    given = run.parameters.get("array")
+    own = "" if given is None else str(given.value)
+    for name in run.maps:
+        array, _, quantity = name.rpartition("_")
+        if array and quantity in QUANTITIES:
+            yield name, array
+        elif own and name.startswith(f"{own}_"):
+            yield name, own
+
+
 def array_names(run: RunFile) -> tuple[str, ...]:
     """Return the arrays of which `run` has images."""
-    names = (name.rpartition("_") for name in run.maps)
-    return tuple(dict.fromkeys(array for array, _, quantity in names if array and quantity in QUANTITIES))
+    return tuple(dict.fromkeys(array for _, array in _images(run)))
 
 
 def lines_in_use(run: RunFile) -> dict[str, Lines]:
     """Return by array the rows and columns of which `run` has images."""
     lines: dict[str, Lines] = {}
-    for name in run.maps:
-        array, _, quantity = name.rpartition("_")
-        if array and quantity in QUANTITIES:
-            axes = run.map_axes(name)
-            before = lines.get(array, axes)
-            lines[array] = np.union1d(before[0], axes[0]), np.union1d(before[1], axes[1])
+    for name, array in _images(run):
+        axes = run.map_axes(name)
+        before = lines.get(array, axes)
+        lines[array] = np.union1d(before[0], axes[0]), np.union1d(before[1], axes[1])
     return {array: axes for array, axes in lines.items() if len(axes[0]) and len(axes[1])}
 
 

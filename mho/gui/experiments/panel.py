@@ -92,8 +92,7 @@ def is_meant(parent: QWidget, pulses: int) -> bool:
 def tell_queued(session: Session, jobs: list[job_queue.Job]) -> None:
     """Say that jobs were queued, and see to it that a runner carries them out."""
     job, others, lane = jobs[0], jobs[1:], session.lane
-    if session.held_by_hand and not session.acting:
-        session.end_by_hand()  # which would keep the job waiting
+    session.end_by_hand(f"for job {job.id}, {job.order.procedure}")  # which would keep the job waiting
     if lane is not None and lane.held:
         session.tell(
             "WARNING",
@@ -455,6 +454,7 @@ class ExperimentsPanel(widgets.Themed):
         self._refusal = ""  # why the procedure cannot be carried out on the bench
         self._cells: tuple[str, str, str] | None = None  # that were selected on the chip last
         self._left_by_hand: str | None = None  # run file of the last act on the simulated chip
+        self._kept = True  # whether what was done by hand is in run files that can be repeated
         self._offers: dict[str, ProcedureEntry] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
         self._build()
@@ -626,9 +626,18 @@ class ExperimentsPanel(widgets.Themed):
 
     def _take_act(self, act: Any) -> None:
         """Let the next order go on with the simulated chip that an act by hand has left."""
-        if act is not None and act.outcome and not act.failed and self.conditions.simulated:
+        if act is None or not act.outcome or not self.conditions.simulated:
+            return
+        if act.kept and not act.failed and act.path != Path():  # a touch has no run file
             self._left_by_hand = str(act.path)
             self._go_on_by_hand()
+        if not act.kept and self._kept:
+            self.session.tell(
+                "INFO",
+                "the chip was touched by hand, which no run file can repeat: By hand goes on with it; what is queued takes "
+                f"the chip that the form names, now {self.conditions.chip.currentText()}",
+            )
+        self._kept = act.kept
 
     def _go_on_by_hand(self) -> None:
         """Choose the simulated chip as the last act by hand has left it, if there was one."""

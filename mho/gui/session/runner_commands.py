@@ -60,11 +60,12 @@ def act_by_hand(
     session: job_queue.Order,
     act: tuple[str, Mapping[str, Any], str],
     then: Callable[[], None],
-) -> Said:
+) -> tuple[int, bool]:
     """Let the session by hand on a bench carry out an act; open one first where there is none, as the next job.
 
     `act`: a procedure and its parameters, or a touch and its values, and of which instrument.
     `then` is called before waiting for a session that was ordered. QueueError is raised where none can be had.
+    Returns the number of the session's job, and whether it was opened for this act.
     """
     client = runners.RunnerClient(path, session.bench)
     deadline, ordered = time.monotonic() + OPENED_WITHIN, None
@@ -92,7 +93,7 @@ def act_by_hand(
                 raise QueueError(f"the session by hand has ended: {ended.outcome or ended.status}")
         if open_ones:
             client.act(*act)
-            return ("INFO", f"the bench is held by hand, as job {open_ones[-1].id}") if ordered else None
+            return open_ones[-1].id, ordered is not None
         if time.monotonic() > deadline:
             raise QueueError(f"no session by hand has begun within {OPENED_WITHIN:.0f} s; see the queue")
         time.sleep(LOOK / 2)
@@ -101,10 +102,10 @@ def act_by_hand(
 END_WITHIN = 2.0  # s that a runner may take to hear that a session ends
 
 
-def end_by_hand(path: Path, bench: str) -> None:
-    """End the session by hand on a bench; nothing where there is none."""
+def end_by_hand(path: Path, bench: str, job: int, by: str = "") -> None:
+    """End the session by hand that is a job of a bench, unless it is over; `by`: who ends that of another, and for what."""
     with contextlib.suppress(QueueError):
-        runners.RunnerClient(path, bench).act("", {}, within=END_WITHIN)
+        runners.RunnerClient(path, bench).end_by_hand(job, by, END_WITHIN)
 
 
 def start_runner(path: Path, bench: str) -> Said:

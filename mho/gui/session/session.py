@@ -212,6 +212,8 @@ class Session(QObject):
         The progress of the requested emergency stop: CRITICAL until it is confirmed, then INFO.
     act_changed(procedures.stream.ActChanged or None)
         An act of the session by hand was asked for (None), has begun, or is over.
+    release_asked(Job, why)
+        The session by hand that another window has opened is to end, for what `why` says: the user is to be asked.
     """
 
     run_opened = Signal(object)
@@ -231,6 +233,7 @@ class Session(QObject):
     confirmed_safe = Signal(str)
     stop_told = Signal(str, str)
     act_changed = Signal(object)
+    release_asked = Signal(object, str)
 
     def __init__(self, folder: Path, bench: str = "simulated", parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -247,9 +250,11 @@ class Session(QObject):
         self.conditions: Callable[[], Mapping[str, Any]] = dict
         """Fields of an order beside procedure and parameters with which a session by hand is opened."""
         self.acting = ""  # what is being done by hand
-        self._wanted = 0  # acts that were asked for and are not over
-        self._has_acted = False  # whether this window has asked for an act
+        self._wanted = self._unsent = 0  # acts that were asked for and are not over; that no session has yet
+        self._opened: int | None = None  # the session by hand that this window has opened, as a job
+        self._acts_in: int | None = None  # the one that has its acts
         self.acted: set[Path] = set()  # run files of the acts of one session by hand
+        self._acted_in: int | None = None  # the job of that session
         self._following = True
         self._followed: Path | None = None  # the last run file of the runner that was to be shown
         self.actions = Actions(self.folder, self)
@@ -283,9 +288,9 @@ class Session(QObject):
         self._hearing.start(HEAR_PERIOD)
 
     def close(self) -> None:
-        """Stop listening; the runner and its job go on, but for a session by hand, whose hand is gone."""
-        if self.listens and self._has_acted and self.held_by_hand:
-            end_by_hand(self.queue_path, self.bench)
+        """Stop listening; the runner and its job go on, but for a session by hand of this window, whose hand is gone."""
+        if self.listens and (held := self.by_hand) is not None and held.id == self._opened:
+            end_by_hand(self.queue_path, self.bench, held.id)
         self._stop_listening()
         self._shown.stop()
         self.actions.close()
@@ -305,7 +310,8 @@ class Session(QObject):
         self.jobs, self.lane, self.runner = [], None, None
         self.silent = self._refused = ""
         self.heard = False
-        self.acting, self._wanted, self._has_acted, self.acted = "", 0, False, set()
+        self.acting, self._wanted, self._unsent, self.acted = "", 0, 0, set()
+        self._opened = self._acts_in = self._acted_in = None
         self._record = SafetyRecord()
         self.jobs_changed.emit([])
         self.runner_changed.emit(None)
@@ -410,12 +416,16 @@ class Session(QObject):
         self._ask_at_once(lambda: start_runner(self.queue_path, self.bench), then)
 
     @property
+    def by_hand(self) -> job_queue.Job | None:
+        """The bench's running job where it is a session by hand."""
+        number = None if self.job is None else self.job[0]
+        sessions = (job for job in self.jobs if job.order.procedure == job_queue.BY_HAND)
+        return next((job for job in sessions if job.id == number), None)
+
+    @property
     def held_by_hand(self) -> bool:
-        """Whether the bench's running job is a session by hand."""
-        job = self.job
-        return job is not None and any(
-            one.id == job[0] and one.order.procedure == job_queue.BY_HAND for one in self.jobs
-        )
+        """Whether there is such a session."""
+        return self.by_hand is not None
 
     def act(self, procedure: str, parameters: Mapping[str, Any], instrument: str = "") -> None:
         """Carry out a procedure at once on the bench, in a session by hand, which is opened if there is none.
@@ -425,15 +435,20 @@ class Session(QObject):
         path, bench = self.queue_path, self.bench
         order = job_queue.Order(job_queue.BY_HAND, {}, bench, folder=Path.cwd(), **self.conditions())
         self._wanted += 1
-        self._has_acted = True
+        self._unsent += 1
         self.acting = self.acting or f"{instrument} {procedure}".strip()
         self.act_changed.emit(None)
 
-        def then(said: tuple[str, str] | None) -> None:
-            if said is not None:
-                self.tell(*said)
+        def then(sent: tuple[int, bool]) -> None:
+            self._unsent = max(self._unsent - 1, 0)
+            self._acts_in, is_new = sent
+            if is_new:
+                self._opened = self._acts_in
+                self.tell("INFO", f"the bench is held by hand, as job {self._opened}")
+            self._settle_acts()
 
         def refused(error: str) -> None:
+            self._unsent = max(self._unsent - 1, 0)
             self._end_act()
             self.tell("ERROR", error)
 
@@ -449,16 +464,37 @@ class Session(QObject):
             refused,
         )
 
-    def end_by_hand(self, then: Callable[[], None] | None = None) -> None:
-        """End the session by hand, if there is one."""
+    def end_by_hand(self, why: str = "") -> None:
+        """End the session by hand, if there is one, for what `why` says; of another window's the user is asked first."""
+        held = self.by_hand
+        if held is not None and held.id == self._opened:
+            self._opened = None  # nothing is to be told of its end
+            self.release(held.id)
+        elif held is not None:
+            self.release_asked.emit(held, why)
+
+    def release(self, job: int, by: str = "") -> None:
+        """End the session by hand that is a job; `by`: who ends another window's, and for what."""
         path, bench = self.queue_path, self.bench
-        self._ask_at_once(lambda: end_by_hand(path, bench), lambda _: None if then is None else then())
+        self._ask_at_once(lambda: end_by_hand(path, bench, job, by))
 
     def _end_act(self) -> None:
         self._wanted = max(self._wanted - 1, 0)
         if not self._wanted:
             self.acting = ""
         self.act_changed.emit(None)
+
+    def _settle_acts(self) -> None:
+        """Forget the acts of a session that is over: it says no more of them. Tell how this window's own has ended."""
+        over = {job.id: job for job in self.jobs if job.status in job_queue.ENDED}
+        if self._acts_in in over:
+            self._acts_in, self._wanted = None, self._unsent
+            if not self._wanted:
+                self.acting = ""
+            self.act_changed.emit(None)
+        if self._opened is not None and (own := over.get(self._opened)) is not None:
+            self._opened = None
+            self.tell("WARNING", f"the session by hand, job {own.id}, has ended: {own.outcome or own.status}")
 
     def _take_act(self, event: Any) -> None:
         """Follow an act of the session by hand: its run is shown, and how it ended is said."""
@@ -467,8 +503,11 @@ class Session(QObject):
             self.acting = event.title
             if event.path == Path():
                 return  # a touch has no run file of its own
-            self.acted = {event.path, *(self.acted if event.number > 1 else ())}
-            if self._following and event.path.exists():
+            number = None if self.job is None else self.job[0]
+            self.acted = {event.path, *(self.acted if number == self._acted_in else ())}
+            self._acted_in = number
+            # What the user has done is shown whatever was looked at before: acts are on that chip
+            if (self._following or self._wanted) and event.path.exists():
                 self._shown.open_soon(event.path)
             return
         self.tell("ERROR" if event.failed else "INFO", f"{event.title}: {event.outcome}")
@@ -524,6 +563,7 @@ class Session(QObject):
         self._record.take_lane(lane)
         self._record.take_jobs(jobs, use)
         self.jobs = jobs
+        self._settle_acts()
         self.jobs_changed.emit(jobs)
         if lane != self.lane:
             self.lane = lane

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -45,7 +46,7 @@ from mho.analysis import palette
 from mho.gui import widgets
 from mho.gui.experiments.panel import is_simulated
 from mho.gui.queue import job_sentence, name_of
-from mho.gui.session.bench_safety import Safety, SafetyVerdict, hold_topic, safety_topic
+from mho.gui.session.bench_safety import Safety, SafetyVerdict, clock, hold_topic, safety_topic
 from mho.gui.session.runner_commands import Command
 from mho.gui.session.session import Session
 from mho.gui.widgets import Badge, ElidedLabel
@@ -54,7 +55,7 @@ from mho.gui.window.message_bar import CONFIRMED, HEIGHT, MessageBar
 from mho.gui.window.panel_docks import SHARES, PanelDocks
 
 if TYPE_CHECKING:
-    from mho.running.queue import Lane
+    from mho.running.queue import Job, Lane
     from mho.runs import RunFile
 
 TWICE_WITHIN = 0.8  # s between the two presses
@@ -332,6 +333,7 @@ class MainWindow(QMainWindow):
         session.lane_changed.connect(self._take_lane)
         session.runs_planned.connect(self._add_to_plan)
         session.plan_wanted.connect(self._open_plan)
+        session.release_asked.connect(self._ask_release)
         session.confirmed_safe.connect(lambda bench: self.messages.withdraw(safety_topic(bench)))
         self._show_title(None)
         self._restore_layout()
@@ -641,6 +643,25 @@ class MainWindow(QMainWindow):
         self.panels.divide({})
         if not self.session.listens:
             self.session.start()
+
+    def _ask_release(self, held: Job, why: str) -> None:
+        """Ask whether the session by hand of another window is to end; that window is told who has ended it, and why."""
+        since = "" if held.started is None else f" since {clock(datetime.fromtimestamp(held.started))}"
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Another window holds the bench",
+            f"Another window holds the bench by hand{since}, as job {held.id}: end that session{why and f' {why}'}?",
+            parent=self,
+        )
+        box.setInformativeText(
+            "It may be in the middle of a measurement. What waits begins when it has ended."
+        )
+        end = box.addButton("End that session", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(box.addButton("Leave it", QMessageBox.ButtonRole.RejectRole))
+        by = f"another window (process {os.getpid()}) {why}".rstrip()
+        end.clicked.connect(lambda _checked: self.session.release(held.id, by))
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
 
     def _quit(self) -> None:
         """Close the window, unless actions are pending and the user would rather wait for them."""

@@ -59,16 +59,21 @@ class RunnerClient:
 
     def act(
         self, procedure: str, parameters: Mapping[str, Any], instrument: str = "",
-        within: float = ANSWER_WITHIN,
     ) -> RunnerState:  # fmt: skip
-        """Let the session by hand carry out a procedure, or touch an instrument, as its next act; without a name it ends.
+        """Let the session by hand carry out a procedure, or touch an instrument, as its next act.
 
-        The runner has `within` seconds to answer. `QueueError` where no session is open.
+        `QueueError` where no session is open.
         """
-        wanted = Request(
-            command="act", procedure=procedure, parameters=dict(parameters), instrument=instrument
+        return self._ask(
+            Request(command="act", procedure=procedure, parameters=dict(parameters), instrument=instrument)
         )
-        return self._ask(wanted, within)
+
+    def end_by_hand(self, job: int | None = None, by: str = "", within: float = ANSWER_WITHIN) -> RunnerState:
+        """End the session by hand, which must be `job`; `by` says who does, and for what, in its conclusion.
+
+        The runner has `within` seconds to answer. `QueueError` where that session is not open.
+        """
+        return self._ask(Request(command="act", job=job, by=by), within)
 
     def emergency_stop(self) -> RunnerState:
         """Break off the running job at once, make the bench safe, and hold the queue.

@@ -136,6 +136,7 @@ class Request(StrictModel):
     procedure: str = ""
     parameters: dict[str, Any] = {}
     instrument: str = ""  # of a touch: which one
+    by: str = ""  # who ends the session, and for what
 
 
 def encode(message: Any) -> bytes:

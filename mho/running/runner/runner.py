@@ -528,7 +528,9 @@ class Runner:
             case "act":
                 if worker is None or job is None or job.order.procedure != BY_HAND:
                     raise QueueError(f"no session by hand is open on bench {self.bench!r}; open one first")
-                act = stream.ActWanted(request.procedure, request.parameters, request.instrument)
+                if request.job not in (None, job.id):
+                    raise QueueError(f"job {request.job} is no open session by hand; job {job.id} is")
+                act = stream.ActWanted(request.procedure, request.parameters, request.instrument, request.by)
                 worker.tell(messages.Command("act", act=act))
             case "emergency":
                 if worker is not None:  # first of all; what is noted may have to wait
